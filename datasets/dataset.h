@@ -1,0 +1,86 @@
+#ifndef SN_DATASETS_DATASET_H
+#define SN_DATASETS_DATASET_H
+
+/* A set of labelled images in memory, however it was stored.
+ *
+ * Readers (idx.c, cifar.c, scenes.c) fill a struct sn_dataset; nobody else
+ * knows file formats.  Pixels are bytes, NHWC, as they were stored: zero
+ * padding to the network's side, normalisation and augmentation happen when a
+ * batch is made (loader.h). */
+
+#include <stdint.h>
+
+#include "base/option.h"
+#include "base/status.h"
+
+#define SN_MAX_CLASSES 1000
+#define SN_CLASS_NAME 32
+
+/* The objects of a picture: only `scenes` has them so far. */
+struct sn_box {
+    int label;
+    float x0, y0, x1, y1; /* pixels, x1 and y1 exclusive */
+};
+
+struct sn_images {
+    int n, h, w, c;
+    uint8_t *pixels; /* [n, h, w, c] owned */
+    int *labels;     /* [n] owned, each in [0, classes) */
+    uint8_t *masks;  /* [n, h, w] class + 1 per pixel, 0 background; or NULL, owned */
+    struct sn_box *boxes; /* all pictures' boxes in order, or NULL, owned */
+    int *first_box;  /* [n + 1] or NULL, owned */
+};
+
+struct sn_dataset {
+    char name[32];
+    int classes;
+    char class_name[SN_MAX_CLASSES][SN_CLASS_NAME];
+    struct sn_images train, test;
+    float mean[4], deviation[4]; /* of the training pixels / 255, per channel */
+};
+
+enum sn_dataset_kind {
+    SN_DATA_SCENES,
+    SN_DATA_IDX,
+    SN_DATA_CIFAR10,
+    SN_DATA_CIFAR100
+};
+
+/* Section [data]. */
+struct sn_data_options {
+    int set;                  /* enum sn_dataset_kind */
+    char path[SN_TEXT_MAX];   /* folder of the files; unused for scenes */
+    int size;                 /* side of the images the network sees */
+    double val;               /* share of the training set kept for validation */
+    char augment[SN_TEXT_MAX];
+    int scenes_train, scenes_test; /* pictures drawn: keys train, test */
+};
+
+extern const struct sn_option_table sn_data_table;
+
+/* Reads or draws the whole set.  Files that are missing, short, long or hold
+ * labels out of range are SN_ERR_INPUT, naming the file, what was found and
+ * what was expected; for a missing folder also the nearest existing parent.
+ * `seed` is used by `scenes` alone.  On failure *set is untouched. */
+sn_status sn_dataset_open(struct sn_dataset *set,
+                          const struct sn_data_options *o, uint64_t seed,
+                          struct sn_error *err);
+
+void sn_dataset_release(struct sn_dataset *set);
+
+/* How the training set is divided; disjoint, from the seed alone, and balanced
+ * over classes (each class gives the same share, rounded).
+ *   val     `val` of it: never trained on
+ *   arch    `arch_share` of the rest: architecture steps of the search
+ *   weights what remains after both;  full = weights + arch: final training */
+struct sn_split {
+    int *weights, *arch, *val, *full; /* image indices, ascending, owned */
+    int n_weights, n_arch, n_val, n_full;
+};
+
+sn_status sn_split_make(struct sn_split *split, const struct sn_dataset *set,
+                        double val, double arch_share, uint64_t seed,
+                        struct sn_error *err);
+void sn_split_release(struct sn_split *split);
+
+#endif

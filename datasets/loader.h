@@ -1,0 +1,61 @@
+#ifndef SN_DATASETS_LOADER_H
+#define SN_DATASETS_LOADER_H
+
+/* Makes batches: order, augmentation, normalisation, zero padding.
+ *
+ * Every choice is a pure function of (seed, epoch, image), so a batch can be
+ * made again in any order, by any number of threads, after any interruption. */
+
+#include "datasets/dataset.h"
+
+/* What is done to a training image, parsed from `augment = flip, translate:4,
+ * cutout:8` or `none`. */
+struct sn_augment {
+    int flip;      /* alternating: image i is mirrored in epoch e iff
+                    * hash(i) xor (e & 1), so two epochs show both sides */
+    int translate; /* shift by up to so many pixels each way, edges reflected */
+    int cutout;    /* a square of so many pixels is set to the mean */
+};
+
+sn_status sn_augment_parse(struct sn_augment *a, const char *text,
+                           struct sn_error *err);
+
+struct sn_loader {
+    const struct sn_images *images; /* borrowed */
+    const int *index;               /* borrowed: the images it draws from */
+    int n;                          /* how many */
+    int batch;
+    int size; /* side of the output; smaller images are centred on zeros
+               * (of the normalised value 0: the mean), larger ones box-averaged
+               * or bilinearly resized */
+    int channels, pixel_step; /* of the output: values of a pixel, distance */
+    float mean[4], deviation[4];
+    struct sn_augment augment; /* all zero: none */
+    int shuffle;               /* 0: in the order of `index` */
+    uint64_t seed;
+    int *order;   /* [n] owned: this epoch's permutation */
+    int order_epoch; /* epoch `order` was made for, -1 at first */
+};
+
+/* Prepares a loader; takes no memory beyond `order`. */
+sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
+                         const struct sn_images *images, const int *index,
+                         int n, int batch, int size, int pixel_step,
+                         const struct sn_augment *augment, int shuffle,
+                         uint64_t seed, struct sn_error *err);
+
+/* Full batches of an epoch when shuffled (the ragged rest is dropped; it
+ * changes from epoch to epoch); all batches, the last one ragged, otherwise. */
+int sn_loader_batches(const struct sn_loader *l);
+
+/* Batch `ib` of epoch `epoch`:
+ *   x      [batch, size, size, pixel_step] overwritten, normalised; lanes
+ *          between channels and pixel_step are set to 0
+ *   labels [batch] overwritten
+ * Returns how many images it holds.  Runs on the threads of OpenMP. */
+int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
+                    int *labels);
+
+void sn_loader_release(struct sn_loader *l);
+
+#endif

@@ -1,0 +1,190 @@
+#ifndef SN_KERNELS_H
+#define SN_KERNELS_H
+
+/* Arithmetic on floats, one core, no idea what a layer is.
+ *
+ * Every operation has a contract here and a slot in struct sn_kernels.
+ * kernels/ref defines its meaning; the instruction-set folders replace slots
+ * by faster functions that agree with it within SN_TOL of the number of terms.
+ *
+ * Common to all: images lie pixel by pixel with the c values of a pixel
+ * together (NHWC); `x_p` is the distance in values between two pixels of x
+ * (x_p >= c).  Extents may be 0; no alignment is asked; outputs do not overlap
+ * inputs unless the contract says "in place allowed".  A kernel is serial,
+ * keeps no state, allocates nothing and cannot fail.  Values between c and x_p
+ * are neither read nor written. */
+
+#include <stddef.h>
+
+#ifdef SN_DOUBLE
+typedef double sn_real; /* the test build for gradient checks */
+#else
+typedef float sn_real;
+#endif
+
+typedef enum {
+    SN_ACT_NONE,
+    SN_ACT_RELU,  /* max(z, 0) */
+    SN_ACT_RELU6, /* min(max(z, 0), 6) */
+    SN_ACT_HSWISH /* z * min(max(z + 3, 0), 6) / 6 */
+} sn_act;
+
+/* Matrix product, row major:
+ *
+ *   C[m, n] = op(A)[m, k] * op(B)[k, n]  (+ C when `add`)
+ *
+ *   op(X) = X, or its transpose when ta / tb: A is then stored [k, m], B [n, k].
+ *   lda, ldb, ldc: distance in values between the stored rows.
+ * With k = 0 the product is 0. */
+typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
+                        ptrdiff_t lda, const sn_real *b, ptrdiff_t ldb, int add,
+                        sn_real *c, ptrdiff_t ldc);
+
+/* The loader: what a reader of a raw convolution output applies to it.
+ *
+ *   dst[p, c] = gain * act(s[c] * src[p, c] + b[c])  (+ dst when `add`)
+ *
+ * s and b may both be NULL: then z = src.  In place allowed (dst == src). */
+typedef void sn_load_fn(sn_real *dst, ptrdiff_t dst_p, const sn_real *src,
+                        ptrdiff_t src_p, const sn_real *s, const sn_real *b,
+                        sn_act act, sn_real gain, int add, int c, ptrdiff_t p);
+
+/* Inner product of a gradient with what the loader would give:
+ *
+ *   returns sum over p, c of dy[p, c] * act(s[c] * src[p, c] + b[c])
+ *
+ * s, b may both be NULL. */
+typedef double sn_load_dot_fn(const sn_real *dy, ptrdiff_t dy_p,
+                              const sn_real *src, ptrdiff_t src_p,
+                              const sn_real *s, const sn_real *b, sn_act act,
+                              int c, ptrdiff_t p);
+
+/* Batch-norm sums of a convolution's output, shifted so that nothing cancels
+ * (METHOD 7.2):
+ *
+ *   s1[c] += sum over p of (y[p, c] - shift[c])
+ *   s2[c] += sum over p of (y[p, c] - shift[c])^2
+ *
+ *   s1, s2 [c]  accumulated; shift [c]  read, any value near the mean */
+typedef void sn_bn_sums_fn(double *s1, double *s2, const sn_real *y,
+                           ptrdiff_t y_p, const sn_real *shift, int c,
+                           ptrdiff_t p);
+
+/* Backward through a pending affine and activation, in place, with the two
+ * sums that batch-norm's backward needs (METHOD 7.2):
+ *
+ *   z = s*y + b;  dz[p, c] = dz[p, c] * act'(z)
+ *   b1[c] += sum over p of dz[p, c]
+ *   b2[c] += sum over p of dz[p, c] * (y[p, c] - mu[c])
+ *
+ * act'(z) of ReLU is 1 for z > 0, of ReLU6 1 for 0 < z < 6, else 0; of h-swish
+ * 0 for z <= -3, 1 for z >= 3, else (2z + 3) / 6. */
+typedef void sn_act_bwd_fn(sn_real *dz, ptrdiff_t dz_p, const sn_real *y,
+                           ptrdiff_t y_p, const sn_real *s, const sn_real *b,
+                           const sn_real *mu, sn_act act, double *b1,
+                           double *b2, int c, ptrdiff_t p);
+
+/* Backward through batch-norm itself, in the loader of the convolution below:
+ *
+ *   dy[p, c] = ps[c] * dz[p, c] + q[c] * (y[p, c] - mu[c]) + r[c]
+ *
+ * In place allowed (dy == dz). */
+typedef void sn_bn_bwd_fn(sn_real *dy, ptrdiff_t dy_p, const sn_real *dz,
+                          ptrdiff_t dz_p, const sn_real *y, ptrdiff_t y_p,
+                          const sn_real *ps, const sn_real *q, const sn_real *r,
+                          const sn_real *mu, int c, ptrdiff_t p);
+
+/* Column sums: db[c] += sum over p of dy[p, c]. */
+typedef void sn_bias_grad_fn(double *db, const sn_real *dy, ptrdiff_t dy_p,
+                             int c, ptrdiff_t p);
+
+/* What a convolution over one image looks like.  Output pixel (ih, iw) and tap
+ * (jh, jw) meet input pixel (ih*stride + jh - pad, iw*stride + jw - pad);
+ * outside of [0, h) x [0, w) the input counts as 0. */
+struct sn_window {
+    int h, w;   /* input pixels */
+    int oh, ow; /* output pixels */
+    int k;      /* taps in each direction */
+    int stride;
+    int pad; /* zeros before the first row and column */
+};
+
+/* Spreads the input of a full convolution into rows of its matrix:
+ *
+ *   col[(ih*ow + iw), (jh*k + jw)*c + ic] = x[input pixel of (ih, iw, jh, jw), ic]
+ *
+ *   col [oh*ow, k*k*c]  overwritten, rows k*k*c apart */
+typedef void sn_im2col_fn(sn_real *col, const sn_real *x, ptrdiff_t x_p, int c,
+                          const struct sn_window *win);
+
+/* Its adjoint: dx[pixel, ic] = sum of the entries of dcol that read it
+ * (+ dx when `add`). */
+typedef void sn_col2im_fn(sn_real *dx, ptrdiff_t dx_p, const sn_real *dcol,
+                          int c, const struct sn_window *win, int add);
+
+/* Depthwise weights: tap (jh, jw) of channel ic at w[jh*w_row + jw*w_col + ic],
+ * so a centre crop of a larger kernel and a channel prefix are views. */
+
+/* Depthwise convolution of one image:
+ *
+ *   y[(ih, iw), c] = sum over jh, jw of x[input pixel, c] * w[jh, jw, c]
+ *
+ *   x [h*w, c] read;  y [oh*ow, c] overwritten */
+typedef void sn_dwconv_fwd_fn(sn_real *y, ptrdiff_t y_p, const sn_real *x,
+                              ptrdiff_t x_p, const sn_real *w, ptrdiff_t w_row,
+                              ptrdiff_t w_col, int c,
+                              const struct sn_window *win);
+
+/* dx[(input pixel), c] = sum over the (ih, iw, jh, jw) that read it of
+ * dy[(ih, iw), c] * w[jh, jw, c];   dx [h*w, c] overwritten */
+typedef void sn_dwconv_bwd_data_fn(sn_real *dx, ptrdiff_t dx_p,
+                                   const sn_real *dy, ptrdiff_t dy_p,
+                                   const sn_real *w, ptrdiff_t w_row,
+                                   ptrdiff_t w_col, int c,
+                                   const struct sn_window *win);
+
+/* dw[(jh*k + jw)*dw_p + ic] += sum over ih, iw of
+ * x[input pixel, ic] * dy[(ih, iw), ic];   dw accumulated, taps dw_p apart */
+typedef void sn_dwconv_bwd_weight_fn(sn_real *dw, ptrdiff_t dw_p,
+                                     const sn_real *x, ptrdiff_t x_p,
+                                     const sn_real *dy, ptrdiff_t dy_p, int c,
+                                     const struct sn_window *win);
+
+/* One step of SGD with Nesterov momentum and coupled weight decay, elementwise:
+ *
+ *   g' = g + decay*w;  m = momentum*m + g';  w -= lr*(g' + momentum*m) */
+typedef void sn_sgd_fn(sn_real *w, sn_real *m, const sn_real *g, sn_real lr,
+                       sn_real momentum, sn_real decay, ptrdiff_t n);
+
+struct sn_kernels {
+    sn_gemm_fn *gemm;
+    sn_load_fn *load;
+    sn_load_dot_fn *load_dot;
+    sn_bn_sums_fn *bn_sums;
+    sn_act_bwd_fn *act_bwd;
+    sn_bn_bwd_fn *bn_bwd;
+    sn_bias_grad_fn *bias_grad;
+    sn_im2col_fn *im2col;
+    sn_col2im_fn *col2im;
+    sn_dwconv_fwd_fn *dwconv_fwd;
+    sn_dwconv_bwd_data_fn *dwconv_bwd_data;
+    sn_dwconv_bwd_weight_fn *dwconv_bwd_weight;
+    sn_sgd_fn *sgd;
+    const char *isa; /* "ref", "avx2", "avx512": the highest that filled a slot */
+};
+
+/* Instruction sets, a bit each; `ref` is always there. */
+enum { SN_ISA_REF = 0, SN_ISA_AVX2 = 1, SN_ISA_AVX512 = 2 };
+
+/* Fills every slot: the reference first, OpenBLAS for gemm (in the float build,
+ * and not for SN_ISA_REF alone), then each instruction set of `isa` on top. */
+void sn_kernels_init(struct sn_kernels *k, unsigned isa);
+
+/* What processor and operating system both allow, as SN_ISA_ bits (cpu.c). */
+unsigned sn_cpu_isa(void);
+
+/* Lowers `allowed` to the set named "ref", "avx2" or "avx512" and those below
+ * it; -1 when the name is none of these, -2 when `allowed` lacks it. */
+int sn_cpu_lower(unsigned allowed, const char *name, unsigned *isa);
+
+#endif

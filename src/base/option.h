@@ -1,0 +1,107 @@
+#ifndef SN_BASE_OPTION_H
+#define SN_BASE_OPTION_H
+
+/* Option tables: what can be set, declared once by the room that uses it.
+ *
+ * A room declares one table per INI section: a row per option with its type,
+ * range, default, unit and one line of help, and the offset of the field it
+ * fills.  From the rows come parsing, validation, `supernet config`, and the
+ * resolved config written beside each result.  A new option is one row. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define SN_TEXT_MAX 256 /* bytes of a text option's field, with its end */
+#define SN_LIST_MAX 32  /* entries of a list */
+
+/* One of a list's entries may be starred: the baseline's choice. */
+struct sn_int_list {
+    int value[SN_LIST_MAX];
+    int count;
+    int star; /* index of the starred entry, -1 when there is none */
+};
+
+struct sn_name_list {
+    int value[SN_LIST_MAX]; /* the enum's values */
+    int count;
+    int star;
+};
+
+/* A length of time or a share of something, e.g. `2 ms` or `50 %`. */
+struct sn_quantity {
+    bool set;     /* false: `none` */
+    bool percent; /* value is a share (0.5 for 50 %), not in the option's unit */
+    double value; /* in the base unit: seconds, bytes, hertz or 1 */
+};
+
+enum sn_option_type {
+    SN_OPT_INT,       /* int */
+    SN_OPT_UINT64,    /* uint64_t, exact to the last bit */
+    SN_OPT_REAL,      /* double */
+    SN_OPT_BOOL,      /* bool: yes | no */
+    SN_OPT_NAME,      /* int: one of `names` */
+    SN_OPT_TEXT,      /* char[SN_TEXT_MAX] */
+    SN_OPT_PATH,      /* char[SN_TEXT_MAX]: relative to the INI file it stands in */
+    SN_OPT_INT_LIST,  /* struct sn_int_list: `1, 2..4*, 8` */
+    SN_OPT_NAME_LIST, /* struct sn_name_list: `ibn*, fused` */
+    SN_OPT_TIME,      /* struct sn_quantity in seconds: us ms s min h */
+    SN_OPT_SIZE,      /* struct sn_quantity in bytes: B KiB MiB GiB */
+    SN_OPT_FREQUENCY, /* struct sn_quantity in hertz: Hz kHz MHz GHz */
+    SN_OPT_THREADS,   /* int: `auto` (0) or a count */
+    SN_OPT_AUGMENT    /* char[SN_TEXT_MAX], syntax checked by the room */
+};
+
+struct sn_option_name {
+    const char *name;
+    int value;
+};
+
+struct sn_option {
+    const char *key;
+    enum sn_option_type type;
+    size_t offset;     /* of the field in the room's struct */
+    const char *fallback; /* default as it would be written; NULL: required */
+    double min, max;   /* inclusive range, in base units; min > max: no range */
+    bool allow_none;   /* quantities: `none` is a value */
+    bool allow_percent;
+    const struct sn_option_name *names; /* ends with a NULL name */
+    const char *unit;  /* shown by `supernet config`, "" for none */
+    const char *help;  /* one line */
+};
+
+struct sn_option_table {
+    const char *section; /* "train"; "stage.*" stands for stage.1, stage.2, ... */
+    const char *help;
+    const struct sn_option *rows;
+    size_t count;
+};
+
+/* Parses `text` as option `o` into the field at `base` + o->offset.  `dir` is
+ * the folder that paths are relative to.  The message says what was found and
+ * what was expected, without file and line: the caller adds those.  On failure
+ * the field is as it was.  SN_ERR_CONFIG. */
+sn_status sn_option_parse(const struct sn_option *o, void *base,
+                          const char *text, const char *dir,
+                          struct sn_error *err);
+
+/* Sets every field of the struct at `base` to its row's default (a required
+ * field to zero).  A default that does not parse is a fault of ours. */
+void sn_option_defaults(const struct sn_option_table *t, void *base);
+
+/* Writes the value of `o` as it could stand in an INI file. */
+void sn_option_print(const struct sn_option *o, const void *base, char *buf,
+                     size_t size);
+
+/* The row named `key`, or NULL. */
+const struct sn_option *sn_option_find(const struct sn_option_table *t,
+                                       const char *key);
+
+/* The candidate nearest to `word` by edit distance, NULL when none is near
+ * enough to be what was meant (more than a third of its letters differ). */
+const char *sn_nearest(const char *word, const char *const *candidates,
+                       size_t count);
+
+#endif

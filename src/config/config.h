@@ -1,0 +1,64 @@
+#ifndef SN_CONFIG_CONFIG_H
+#define SN_CONFIG_CONFIG_H
+
+/* Reads INI files into the structs whose option tables rooms declare.
+ *
+ * The file is read with libinih under strict settings; every fault is listed,
+ * with file:line:col, what was found, what was expected and the nearest known
+ * word, before anything is run.  This room knows no section by name: it is
+ * handed tables and targets. */
+
+#include "base/option.h"
+#include "base/status.h"
+
+enum { SN_CONFIG_MAX_REPEAT = 16 }; /* stages */
+
+/* A table and where its values go.  For a plain section `base` is the room's
+ * struct.  For a repeated one ("stage.*") it is an array of SN_CONFIG_MAX_REPEAT
+ * structs of `stride` bytes; *repeat gets the number of sections, which must be
+ * numbered 1, 2, ... without a gap. */
+struct sn_config_section {
+    const struct sn_option_table *table;
+    void *base;
+    size_t stride; /* repeated sections only */
+    int *repeat;   /* repeated sections only */
+    bool required; /* the section must stand in the file */
+};
+
+/* `-s section.key=value`: replaces or adds a value; the key is what follows
+ * the last dot before `=`. */
+struct sn_config_override {
+    const char *text;
+};
+
+struct sn_config; /* which values were set, and where: for the resolved config */
+
+/* Fills all sections: defaults, then the file, then the overrides.  A `path`
+ * that cannot be opened is SN_ERR_CONFIG too.  *cfg (owned by the caller, may
+ * be asked for with NULL) keeps the origin of every value. */
+sn_status sn_config_read(const char *path,
+                         const struct sn_config_section *sections, int count,
+                         const struct sn_config_override *over, int n_over,
+                         struct sn_config **cfg, struct sn_error *err);
+
+/* A fault found by a check across keys: appended to *err as
+ * `file:line:col: error: ...`, at the place where section.key was set, or at
+ * the section, or at the file when neither stands in it. */
+sn_status sn_config_fault(const struct sn_config *cfg, struct sn_error *err,
+                          const char *section, const char *key,
+                          const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The resolved config as INI text, every value with its origin as a comment
+ * (`# default`, `# cfg.ini:12`, `# -s`).  Reading it back gives the same
+ * values; paths are absolute.  Caller frees. */
+char *sn_config_text(const struct sn_config *cfg);
+
+/* Every key of the tables with default, unit, range and meaning, as text for
+ * `supernet config [SECTION]`.  `only` may be NULL.  Caller frees. */
+char *sn_config_help(const struct sn_config_section *sections, int count,
+                     const char *only);
+
+void sn_config_destroy(struct sn_config *cfg);
+
+#endif
