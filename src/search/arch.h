@@ -1,0 +1,55 @@
+#ifndef SN_SEARCH_ARCH_H
+#define SN_SEARCH_ARCH_H
+
+/* One architecture: an option for every decision, and its text form.
+ *
+ * The text (DESIGN 8) is self-contained: widths and strides are the effective
+ * ones, depth is the number of block lines; it is read back exactly. */
+
+#include "search/space.h"
+
+struct sn_block {
+    sn_block_op op;
+    int k, e;
+};
+
+struct sn_arch_stage {
+    int width, stride, depth;
+    struct sn_block block[SN_MAX_DEPTH];
+};
+
+struct sn_arch {
+    int h, w, c, classes;
+    sn_act act;
+    int stem, stem_stride;
+    int n_stages;
+    struct sn_arch_stage stage[SN_MAX_STAGES];
+    int head; /* 0: absent */
+};
+
+/* The unsearched net of a space: its starred options. */
+void sn_arch_baseline(struct sn_arch *arch, const struct sn_space *space);
+
+/* The arch with option choice[id] (0-based) of every decision id. */
+void sn_arch_choose(struct sn_arch *arch, const struct sn_space *space,
+                    const struct sn_decisions *d, const int *choice);
+
+/* The space that offers just this arch: a net that stands alone is the
+ * supernet of a space with one option everywhere. */
+void sn_arch_space(struct sn_space *space, const struct sn_arch *arch);
+
+/* Whether the space offers the arch; a reason in *err (SN_ERR_CONFIG) if not. */
+sn_status sn_arch_in_space(const struct sn_arch *arch,
+                           const struct sn_space *space, struct sn_error *err);
+
+bool sn_arch_equal(const struct sn_arch *a, const struct sn_arch *b);
+
+/* The text form; caller frees. */
+char *sn_arch_text(const struct sn_arch *arch);
+
+/* Reads the text form.  `name` (a file name) stands in every message as
+ * name:line.  SN_ERR_CONFIG, *arch untouched on failure. */
+sn_status sn_arch_parse(struct sn_arch *arch, const char *text,
+                        const char *name, struct sn_error *err);
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef SN_SEARCH_DERIVE_H
+#define SN_SEARCH_DERIVE_H
+
+/* From values and costs to the best net under a budget, exactly (METHOD 2.4).
+ *
+ * The cost table is the only thing the search knows of a device; the option
+ * values are the only thing derivation knows of training. */
+
+#include "search/arch.h"
+
+/* Cost of every (block, option) of a space; entries of options a block does
+ * not have are zero. */
+struct sn_cost_table {
+    struct sn_cost fixed; /* stem, head, pool, linear: the same for every arch */
+    struct sn_cost block[SN_MAX_STAGES][SN_MAX_DEPTH][SN_OP_COUNT]
+                        [SN_MAX_CHOICES][SN_MAX_CHOICES]; /* [op][ik][ie] */
+};
+
+struct sn_npu;
+
+/* Prices the whole space on an accelerator.  SN_ERR_NUMERIC when an entry is
+ * not a positive finite number. */
+sn_status sn_cost_table_make(struct sn_cost_table *t,
+                             const struct sn_space *space,
+                             const struct sn_npu *npu, struct sn_error *err);
+
+/* Cost of one net: sums of seconds, macs, params, weights; the peak of live
+ * activations is exact (maximum over the operators of the whole net). */
+void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
+                  const struct sn_npu *npu);
+
+/* The attainable range of latency, seconds. */
+void sn_cost_range(const struct sn_cost_table *t, const struct sn_space *space,
+                   double *lowest, double *highest);
+
+/* Expected latency under independent choices with probabilities p [total]:
+ *
+ *   E = fixed + sum over stages s, blocks b of
+ *       P(depth_s > b) * sum_op p(op) sum_k p(k|op) sum_e p(e|op) t
+ *
+ * grad [total], unless NULL, is overwritten with dE/dp (each p taken as free).
+ * Source: METHOD 2.2. */
+double sn_expected_latency(const struct sn_cost_table *t,
+                           const struct sn_space *space,
+                           const struct sn_decisions *d, const double *p,
+                           double *grad);
+
+/* The net of greatest worth among those with latency <= budget (seconds).
+ * A net is worth the sum over stages of value(depth) plus, over its blocks,
+ * value(op) + value(k|op) + value(e|op); `value` [total] may hold anything
+ * finite.  Label-setting with dominance pruning: exact, unquantised.  Ties go
+ * to the cheaper net, then to the option listed first.  SN_ERR_INFEASIBLE,
+ * naming the attainable range, when no net is cheap enough. */
+sn_status sn_derive(struct sn_arch *arch, const struct sn_space *space,
+                    const struct sn_decisions *d,
+                    const struct sn_cost_table *t, const double *value,
+                    double budget, double *worth, struct sn_error *err);
+
+#endif

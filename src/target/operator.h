@@ -1,0 +1,50 @@
+#ifndef SN_TARGET_OPERATOR_H
+#define SN_TARGET_OPERATOR_H
+
+/* The operator: the unit that a device runs, and that is priced.
+ *
+ * A block of the network is a short list of operators; what a block costs on a
+ * device is the sum over them, each told which of its tensors live on chip
+ * (METHOD-NPU 3). */
+
+#include <stdbool.h>
+
+typedef enum {
+    SN_OPERATOR_CONV,
+    SN_OPERATOR_DWCONV,
+    SN_OPERATOR_ADD, /* two inputs of cin channels */
+    SN_OPERATOR_GAP, /* global average pool */
+    SN_OPERATOR_FC
+} sn_operator_kind;
+
+struct sn_operator {
+    sn_operator_kind kind;
+    int cin, cout;      /* channels; dwconv, add, gap: cout = cin */
+    int h, w;           /* of the input */
+    int k, stride;      /* 1, 1 where they mean nothing */
+    bool in_dram, out_dram; /* the tensor lives outside the chip */
+};
+
+/* The blocks of the search space. */
+typedef enum { SN_OP_IBN, SN_OP_FUSED, SN_OP_COUNT } sn_block_op;
+
+/* Everything the cost of one block depends on. */
+struct sn_block_shape {
+    sn_block_op op;
+    int k, e;      /* kernel; expansion: mid = e*cin, an IBN with e = 1 has no
+                    * expanding 1x1 */
+    int cin, cout; /* a residual is added iff stride 1 and cin == cout */
+    int h, w;      /* of the input */
+    int stride;
+};
+
+/* What a net, a block or an operator costs on a target. */
+struct sn_cost {
+    double seconds;     /* predicted latency, batch 1 */
+    double macs;        /* multiply-adds */
+    double params;      /* folded weights and biases, a count */
+    double weights;     /* bytes of them in the target's precision */
+    double activations; /* peak bytes of live tensors (DESIGN 8): joins by max */
+};
+
+#endif
