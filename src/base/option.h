@@ -33,7 +33,7 @@ struct sn_name_list {
 /* A length of time or a share of something, e.g. `2 ms` or `50 %`. */
 struct sn_quantity {
     bool set;     /* false: `none` */
-    bool percent; /* value is a share (0.5 for 50 %), not in the option's unit */
+    bool percent; /* value is a share, 0.5 for 50 % */
     double value; /* in the base unit: seconds, bytes, hertz or 1 */
 };
 
@@ -44,7 +44,7 @@ enum sn_option_type {
     SN_OPT_BOOL,      /* bool: yes | no */
     SN_OPT_NAME,      /* int: one of `names` */
     SN_OPT_TEXT,      /* char[SN_TEXT_MAX] */
-    SN_OPT_PATH,      /* char[SN_TEXT_MAX]: relative to the INI file it stands in */
+    SN_OPT_PATH,      /* char[SN_TEXT_MAX], relative to the INI file */
     SN_OPT_INT_LIST,  /* struct sn_int_list: `1, 2..4*, 8` */
     SN_OPT_NAME_LIST, /* struct sn_name_list: `ibn*, fused` */
     SN_OPT_TIME,      /* struct sn_quantity in seconds: us ms s min h */
@@ -62,18 +62,19 @@ struct sn_option_name {
 struct sn_option {
     const char *key;
     enum sn_option_type type;
-    size_t offset;     /* of the field in the room's struct */
+    size_t offset;        /* of the field in the room's struct */
     const char *fallback; /* default as it would be written; NULL: required */
-    double min, max;   /* inclusive range, in base units; min > max: no range */
-    bool allow_none;   /* quantities: `none` is a value */
+    double min, max; /* inclusive range, in base units; min > max: no range */
+    bool allow_none; /* quantities: `none` is a value */
     bool allow_percent;
     const struct sn_option_name *names; /* ends with a NULL name */
-    const char *unit;  /* shown by `supernet config`, "" for none */
-    const char *help;  /* one line */
+    const char *unit; /* shown by `supernet config`, "" for none */
+    const char *help; /* one line */
 };
 
 struct sn_option_table {
-    const char *section; /* "train"; "stage.*" stands for stage.1, stage.2, ... */
+    const char
+        *section; /* "train"; "stage.*" stands for stage.1, stage.2, ... */
     const char *help;
     const struct sn_option *rows;
     size_t count;

@@ -13,7 +13,7 @@
 
 /* What a draw is for.  Values are part of every saved run: append only. */
 enum sn_rng_purpose {
-    SN_RNG_INIT = 1,     /* weights: epoch 0, item = parameter, index = element */
+    SN_RNG_INIT = 1, /* weights: epoch 0, item = parameter, index = element */
     SN_RNG_SHUFFLE = 2,  /* order of the images of an epoch */
     SN_RNG_SPLIT = 3,    /* which images are held out */
     SN_RNG_AUGMENT = 4,  /* item = image */
