@@ -44,12 +44,17 @@ sn_status sn_arch_in_space(const struct sn_arch *arch,
 
 bool sn_arch_equal(const struct sn_arch *a, const struct sn_arch *b);
 
-/* The text form; caller frees. */
+/* The text form; caller frees.  NULL when memory is short. */
 char *sn_arch_text(const struct sn_arch *arch);
 
-/* Reads the text form.  `name` (a file name) stands in every message as
+/* Reads the text form, and nothing but it: what is accepted is exactly what
+ * sn_arch_text would write.  `name` (a file name) stands in every message as
  * name:line.  SN_ERR_CONFIG, *arch untouched on failure. */
 sn_status sn_arch_parse(struct sn_arch *arch, const char *text,
                         const char *name, struct sn_error *err);
+
+/* One line for people, e.g. `stem16 | ibn e1 | fused e4, ibn e6 | head256`: a
+ * bar between stages, kernels other than 3 named.  Cut to `size` bytes. */
+void sn_arch_summary(const struct sn_arch *arch, char *buf, size_t size);
 
 #endif

@@ -22,21 +22,38 @@ enum {
     SN_MAX_OPTIONS = SN_MAX_DECISIONS * SN_MAX_CHOICES
 };
 
-/* What one op offers in a stage. */
+/* Ranges of what a space or an arch may hold; each starts at 1 (classes and a
+ * fused block's expansion at 2). */
+enum {
+    SN_MAX_SIDE = 4096, /* of the input image */
+    SN_MAX_WIDTH = 4096,
+    SN_MAX_STRIDE = 4,
+    SN_MAX_KERNEL = 15, /* odd */
+    SN_MAX_EXPANSION = 16,
+    SN_MAX_CLASSES = 1000
+};
+
+/* What one op offers in a block. */
 struct sn_op_space {
     int n_k, k[SN_MAX_CHOICES]; /* odd kernels, ascending */
     int n_e, e[SN_MAX_CHOICES]; /* expansions, ascending */
     int star_k, star_e;         /* indices of the baseline's choice */
 };
 
-struct sn_stage_space {
-    int width, stride;
-    int n_depth, depth[SN_MAX_CHOICES]; /* ascending, >= 1 */
-    int star_depth;                     /* index */
+/* What a block offers.  A config gives the blocks of a stage the same offers;
+ * a net that stands alone has one offer per block, and they differ. */
+struct sn_block_space {
     int n_op;
     sn_block_op op[SN_OP_COUNT]; /* offered, in the order listed */
     int star_op;                 /* index into op[] */
     struct sn_op_space of[SN_OP_COUNT]; /* indexed by sn_block_op */
+};
+
+struct sn_stage_space {
+    int width, stride;
+    int n_depth, depth[SN_MAX_CHOICES]; /* ascending, >= 1 */
+    int star_depth;                     /* index */
+    struct sn_block_space block[SN_MAX_DEPTH]; /* up to the largest depth */
 };
 
 struct sn_space {
@@ -50,9 +67,9 @@ struct sn_space {
 
 typedef enum {
     SN_DECIDE_DEPTH, /* options: stage.depth[] */
-    SN_DECIDE_OP,    /* options: stage.op[] */
-    SN_DECIDE_K,     /* options: stage.of[op].k[] */
-    SN_DECIDE_E      /* options: stage.of[op].e[] */
+    SN_DECIDE_OP,    /* options: block.op[] */
+    SN_DECIDE_K,     /* options: block.of[op].k[] */
+    SN_DECIDE_E      /* options: block.of[op].e[] */
 } sn_decision_kind;
 
 struct sn_decision {
@@ -82,5 +99,11 @@ void sn_decisions_make(struct sn_decisions *d, const struct sn_space *space);
  * choice.  Width and side in front of the block follow from the space. */
 struct sn_block_shape sn_space_block(const struct sn_space *space, int stage,
                                      int ib, sn_block_op op, int k, int e);
+
+/* Blocks of the stage at its largest depth. */
+int sn_space_max_depth(const struct sn_space *space, int stage);
+
+/* Number of architectures of a space; a double, as it soon passes 2^64. */
+double sn_space_size(const struct sn_space *space);
 
 #endif

@@ -1,0 +1,178 @@
+/* Architectures as points of a space: picking one, and asking for one. */
+
+#include "search/arch.h"
+
+/* Everything that no decision touches. */
+static void set_frame(struct sn_arch *arch, const struct sn_space *space)
+{
+    *arch = (struct sn_arch){.h = space->h,
+                             .w = space->w,
+                             .c = space->c,
+                             .classes = space->classes,
+                             .act = space->act,
+                             .stem = space->stem,
+                             .stem_stride = space->stem_stride,
+                             .n_stages = space->n_stages,
+                             .head = space->head};
+    for (int is = 0; is < space->n_stages; is++) {
+        arch->stage[is].width = space->stage[is].width;
+        arch->stage[is].stride = space->stage[is].stride;
+    }
+}
+
+void sn_arch_baseline(struct sn_arch *arch, const struct sn_space *space)
+{
+    set_frame(arch, space);
+    for (int is = 0; is < space->n_stages; is++) {
+        const struct sn_stage_space *s = &space->stage[is];
+        struct sn_arch_stage *a = &arch->stage[is];
+        a->depth = s->depth[s->star_depth];
+        for (int ib = 0; ib < a->depth; ib++) {
+            const struct sn_block_space *b = &s->block[ib];
+            const sn_block_op op = b->op[b->star_op];
+            const struct sn_op_space *of = &b->of[op];
+            a->block[ib] = (struct sn_block){
+                .op = op, .k = of->k[of->star_k], .e = of->e[of->star_e]};
+        }
+    }
+}
+
+void sn_arch_choose(struct sn_arch *arch, const struct sn_space *space,
+                    const struct sn_decisions *d, const int *choice)
+{
+    set_frame(arch, space);
+    for (int is = 0; is < space->n_stages; is++) {
+        const struct sn_stage_space *s = &space->stage[is];
+        struct sn_arch_stage *a = &arch->stage[is];
+        a->depth = s->depth[choice[d->depth[is]]];
+        for (int ib = 0; ib < a->depth; ib++) {
+            const struct sn_block_space *b = &s->block[ib];
+            const sn_block_op op = b->op[choice[d->op[is][ib]]];
+            a->block[ib] = (struct sn_block){
+                .op = op,
+                .k = b->of[op].k[choice[d->k[is][ib][op]]],
+                .e = b->of[op].e[choice[d->e[is][ib][op]]]};
+        }
+    }
+}
+
+static void only_block(struct sn_block_space *space, struct sn_block block)
+{
+    *space = (struct sn_block_space){.n_op = 1, .op = {block.op}};
+    space->of[block.op] = (struct sn_op_space){
+        .n_k = 1, .k = {block.k}, .n_e = 1, .e = {block.e}};
+}
+
+void sn_arch_space(struct sn_space *space, const struct sn_arch *arch)
+{
+    *space = (struct sn_space){.h = arch->h,
+                               .w = arch->w,
+                               .c = arch->c,
+                               .classes = arch->classes,
+                               .stem = arch->stem,
+                               .stem_stride = arch->stem_stride,
+                               .head = arch->head,
+                               .act = arch->act,
+                               .n_stages = arch->n_stages};
+    for (int is = 0; is < arch->n_stages; is++) {
+        const struct sn_arch_stage *a = &arch->stage[is];
+        struct sn_stage_space *s = &space->stage[is];
+        s->width = a->width;
+        s->stride = a->stride;
+        s->n_depth = 1;
+        s->depth[0] = a->depth;
+        for (int ib = 0; ib < a->depth; ib++)
+            only_block(&s->block[ib], a->block[ib]);
+    }
+}
+
+static bool offers(const int *list, int n, int value)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == value)
+            return true;
+    return false;
+}
+
+static bool offers_block(const struct sn_block_space *b, struct sn_block x)
+{
+    for (int i = 0; i < b->n_op; i++)
+        if (b->op[i] == x.op)
+            return offers(b->of[x.op].k, b->of[x.op].n_k, x.k) &&
+                   offers(b->of[x.op].e, b->of[x.op].n_e, x.e);
+    return false;
+}
+
+static sn_status stage_in_space(const struct sn_arch_stage *a,
+                                const struct sn_stage_space *s, int number,
+                                struct sn_error *err)
+{
+    if (a->width != s->width || a->stride != s->stride)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "stage.%d: the arch has w%d s%d, the space w%d s%d",
+                       number, a->width, a->stride, s->width, s->stride);
+    if (!offers(s->depth, s->n_depth, a->depth))
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "stage.%d: depth %d is not offered by the space", number,
+                       a->depth);
+    for (int ib = 0; ib < a->depth; ib++)
+        if (!offers_block(&s->block[ib], a->block[ib]))
+            return sn_fail(
+                err, SN_ERR_CONFIG,
+                "stage.%d.block.%d: %s k%d e%d is not offered by the space",
+                number, ib + 1, a->block[ib].op == SN_OP_IBN ? "ibn" : "fused",
+                a->block[ib].k, a->block[ib].e);
+    return SN_OK;
+}
+
+sn_status sn_arch_in_space(const struct sn_arch *arch,
+                           const struct sn_space *space, struct sn_error *err)
+{
+    const struct {
+        const char *what;
+        int arch, space;
+    } frame[] = {{"input height", arch->h, space->h},
+                 {"input width", arch->w, space->w},
+                 {"input channels", arch->c, space->c},
+                 {"classes", arch->classes, space->classes},
+                 {"act", (int)arch->act, (int)space->act},
+                 {"stem", arch->stem, space->stem},
+                 {"stem stride", arch->stem_stride, space->stem_stride},
+                 {"stages", arch->n_stages, space->n_stages},
+                 {"head", arch->head, space->head}};
+    for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
+        if (frame[i].arch != frame[i].space)
+            return sn_fail(err, SN_ERR_CONFIG,
+                           "%s: the arch has %d, the space %d", frame[i].what,
+                           frame[i].arch, frame[i].space);
+    for (int is = 0; is < arch->n_stages; is++)
+        SN_TRY(stage_in_space(&arch->stage[is], &space->stage[is], is + 1,
+                              err));
+    return SN_OK;
+}
+
+static bool equal_stage(const struct sn_arch_stage *a,
+                        const struct sn_arch_stage *b)
+{
+    if (a->width != b->width || a->stride != b->stride || a->depth != b->depth)
+        return false;
+    for (int ib = 0; ib < a->depth; ib++)
+        if (a->block[ib].op != b->block[ib].op ||
+            a->block[ib].k != b->block[ib].k ||
+            a->block[ib].e != b->block[ib].e)
+            return false;
+    return true;
+}
+
+bool sn_arch_equal(const struct sn_arch *a, const struct sn_arch *b)
+{
+    if (a->h != b->h || a->w != b->w || a->c != b->c ||
+        a->classes != b->classes || a->act != b->act || a->stem != b->stem ||
+        a->stem_stride != b->stem_stride || a->n_stages != b->n_stages ||
+        a->head != b->head)
+        return false;
+    for (int is = 0; is < a->n_stages; is++)
+        if (!equal_stage(&a->stage[is], &b->stage[is]))
+            return false;
+    return true;
+}
