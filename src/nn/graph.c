@@ -1,0 +1,218 @@
+/* A net as a list of layers; see graph.h.
+ *
+ * Planning runs twice over the same code: once on an arena that only counts,
+ * once on the block (base/arena.h). */
+
+#include "nn/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+sn_status sn_graph_init(struct sn_graph *g, const struct sn_kernels *k,
+                        int threads, struct sn_error *err)
+{
+    SN_CHECK(threads >= 1);
+    *g = (struct sn_graph){.k = k, .threads = threads};
+    sn_arena_init(&g->arena);
+    g->layer = calloc(SN_MAX_LAYERS, sizeof *g->layer);
+    g->scratch = calloc((size_t)threads, sizeof *g->scratch);
+    if (g->layer && g->scratch)
+        return SN_OK;
+    sn_graph_release(g);
+    return sn_fail(err, SN_ERR_MEMORY, "no memory for a list of %d layers",
+                   SN_MAX_LAYERS);
+}
+
+void sn_graph_release(struct sn_graph *g)
+{
+    free(g->layer);
+    free(g->scratch);
+    sn_arena_release(&g->arena);
+    *g = (struct sn_graph){0};
+}
+
+void sn_graph_reset(struct sn_graph *g, int n)
+{
+    g->layers = 0;
+    g->batch = n;
+}
+
+static struct sn_layer *add(struct sn_graph *g, sn_layer_id id,
+                            const char *name)
+{
+    SN_CHECK(g->layers < SN_MAX_LAYERS);
+    struct sn_layer *layer = &g->layer[g->layers++];
+    memset(layer, 0, sizeof *layer);
+    layer->id = id;
+    layer->out.wants_grad = true;
+    snprintf(layer->name, sizeof layer->name, "%s", name);
+    return layer;
+}
+
+struct sn_tensor *sn_graph_input(struct sn_graph *g, int h, int w, int c)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_INPUT, "input");
+    sn_tensor_shape(&layer->out, g->batch, h, w, c);
+    layer->out.wants_grad = false;
+    return &layer->out;
+}
+
+struct sn_tensor *sn_graph_conv(struct sn_graph *g, const char *name,
+                                struct sn_tensor *in,
+                                const struct sn_conv_spec *spec)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_CONV, name);
+    sn_conv_init(layer, in, spec);
+    return &layer->out;
+}
+
+struct sn_tensor *sn_graph_ibn(struct sn_graph *g, const char *name,
+                               struct sn_tensor *in,
+                               const struct sn_ibn_spec *spec)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_IBN, name);
+    sn_ibn_init(layer, in, spec);
+    return &layer->out;
+}
+
+struct sn_tensor *sn_graph_fused(struct sn_graph *g, const char *name,
+                                 struct sn_tensor *in,
+                                 const struct sn_fused_spec *spec)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_FUSED, name);
+    sn_fused_init(layer, in, spec);
+    return &layer->out;
+}
+
+struct sn_tensor *sn_graph_sum(struct sn_graph *g, const char *name,
+                               const struct sn_term *terms, int n)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_SUM, name);
+    sn_sum_init(layer, terms, n);
+    return &layer->out;
+}
+
+struct sn_tensor *sn_graph_pool(struct sn_graph *g, struct sn_tensor *in)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_POOL, "pool");
+    sn_pool_init(layer, in);
+    return &layer->out;
+}
+
+struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
+                                  int cout, struct sn_weight weight,
+                                  struct sn_weight bias)
+{
+    struct sn_layer *layer = add(g, SN_LAYER_LINEAR, "linear");
+    sn_linear_init(layer, in, cout, weight, bias);
+    return &layer->out;
+}
+
+void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing)
+{
+    sn_loss_init(add(g, SN_LAYER_LOSS, "loss"), in, smoothing);
+}
+
+/* One run over all layers; `plan` carries what the run before found. */
+static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
+{
+    const struct sn_scratch_need *n = &plan->need;
+    plan->slots = sn_arena_take(plan->arena, n->slots, sizeof(sn_real));
+    plan->wides = sn_arena_take(plan->arena, plan->wide, sizeof(sn_real));
+    for (int it = 0; it < g->threads; it++) {
+        struct sn_scratch *sc = &g->scratch[it];
+        sc->load = sn_arena_take(plan->arena, n->load, sizeof(sn_real));
+        sc->grad = sn_arena_take(plan->arena, n->grad, sizeof(sn_real));
+        sc->col = sn_arena_take(plan->arena, n->col, sizeof(sn_real));
+    }
+    for (int il = 0; il < g->layers; il++) {
+        struct sn_layer *layer = &g->layer[il];
+        sn_layer_kinds[layer->id].plan(layer, plan);
+    }
+}
+
+/* Two counting runs: the first finds what the layers share, the second adds
+ * everything up. */
+static size_t count_bytes(struct sn_graph *g, struct sn_plan *plan,
+                          bool backward)
+{
+    struct sn_arena counting;
+    *plan = (struct sn_plan){
+        .arena = &counting, .threads = g->threads, .backward = backward};
+    for (int run = 0; run < 2; run++) {
+        sn_arena_init(&counting);
+        plan_layers(g, plan);
+    }
+    return counting.used;
+}
+
+size_t sn_graph_bytes(struct sn_graph *g, bool backward)
+{
+    struct sn_plan plan;
+    return count_bytes(g, &plan, backward);
+}
+
+sn_status sn_graph_plan(struct sn_graph *g, bool backward, struct sn_error *err)
+{
+    struct sn_plan plan;
+    const size_t bytes = count_bytes(g, &plan, backward);
+    if (bytes > g->arena.size)
+        SN_TRY(sn_arena_reserve(&g->arena, bytes, err));
+    sn_arena_reset(&g->arena, 0);
+    plan.arena = &g->arena;
+    plan_layers(g, &plan);
+    return SN_OK;
+}
+
+struct sn_tensor *sn_graph_first(struct sn_graph *g)
+{
+    SN_CHECK(g->layers > 0 && g->layer[0].id == SN_LAYER_INPUT);
+    return &g->layer[0].out;
+}
+
+struct sn_loss *sn_graph_last(struct sn_graph *g)
+{
+    struct sn_layer *last = &g->layer[g->layers - 1];
+    SN_CHECK(g->layers > 0 && last->id == SN_LAYER_LOSS);
+    return &last->as.loss;
+}
+
+void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
+{
+    const struct sn_pass pass = {g->k, g->scratch, mode};
+    for (int il = 0; il < g->layers; il++)
+        sn_layer_kinds[g->layer[il].id].fwd(&g->layer[il], &pass);
+}
+
+void sn_graph_bwd(struct sn_graph *g)
+{
+    const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN};
+    for (int il = 0; il < g->layers; il++)
+        g->layer[il].out.grads_seen = 0;
+    for (int il = g->layers - 1; il >= 0; il--)
+        sn_layer_kinds[g->layer[il].id].bwd(&g->layer[il], &pass);
+}
+
+static ptrdiff_t first_nonfinite(const struct sn_tensor *t)
+{
+    const ptrdiff_t pixels = sn_tensor_pixels(t);
+    for (ptrdiff_t ip = 0; ip < pixels; ip++)
+        for (int ic = 0; ic < t->c; ic++)
+            if (!isfinite(t->y[ip * t->ld + ic]))
+                return ip * t->c + ic;
+    return -1;
+}
+
+const struct sn_layer *sn_graph_nonfinite(const struct sn_graph *g,
+                                          ptrdiff_t *index)
+{
+    for (int il = 0; il < g->layers; il++) {
+        const struct sn_layer *layer = &g->layer[il];
+        *index = layer->out.y ? first_nonfinite(&layer->out) : -1;
+        if (*index >= 0)
+            return layer;
+    }
+    return NULL;
+}

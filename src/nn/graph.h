@@ -1,0 +1,76 @@
+#ifndef SN_NN_GRAPH_H
+#define SN_NN_GRAPH_H
+
+/* A net as a list of layers in the order they run: build, plan, run.
+ *
+ *   sn_graph_init     once, with the kernels
+ *   sn_graph_reset    empties the list; the block of memory stays
+ *   sn_graph_input, _conv, _ibn, ...   add layers, give their out tensors
+ *   sn_graph_plan     settles memory; takes a larger block only if it must
+ *   sn_graph_fwd, sn_graph_bwd         run; allocate nothing, cannot fail
+ *
+ * Rebuilding for another subnet in a block that is large enough allocates
+ * nothing. */
+
+#include "nn/layer.h"
+
+enum { SN_MAX_LAYERS = 768 };
+
+struct sn_graph {
+    const struct sn_kernels *k; /* borrowed */
+    struct sn_layer *layer;     /* [SN_MAX_LAYERS] owned; addresses are stable */
+    int layers;
+    struct sn_arena arena;
+    struct sn_scratch *scratch; /* [threads] owned */
+    int threads;
+    int batch;
+};
+
+/* `threads` scratch areas: the most that any later pass runs on. */
+sn_status sn_graph_init(struct sn_graph *g, const struct sn_kernels *k,
+                        int threads, struct sn_error *err);
+void sn_graph_release(struct sn_graph *g);
+
+/* Starts a new list for batches of n images. */
+void sn_graph_reset(struct sn_graph *g, int n);
+
+struct sn_tensor *sn_graph_input(struct sn_graph *g, int h, int w, int c);
+struct sn_tensor *sn_graph_conv(struct sn_graph *g, const char *name,
+                                struct sn_tensor *in,
+                                const struct sn_conv_spec *spec);
+struct sn_tensor *sn_graph_ibn(struct sn_graph *g, const char *name,
+                               struct sn_tensor *in,
+                               const struct sn_ibn_spec *spec);
+struct sn_tensor *sn_graph_fused(struct sn_graph *g, const char *name,
+                                 struct sn_tensor *in,
+                                 const struct sn_fused_spec *spec);
+struct sn_tensor *sn_graph_sum(struct sn_graph *g, const char *name,
+                               const struct sn_term *terms, int n);
+struct sn_tensor *sn_graph_pool(struct sn_graph *g, struct sn_tensor *in);
+struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
+                                  int cout, struct sn_weight weight,
+                                  struct sn_weight bias);
+void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing);
+
+/* Bytes the list needs, gradients included when `backward`.  Takes nothing. */
+size_t sn_graph_bytes(struct sn_graph *g, bool backward);
+
+/* Binds memory.  SN_ERR_MEMORY with the figures when the system lacks it. */
+sn_status sn_graph_plan(struct sn_graph *g, bool backward,
+                        struct sn_error *err);
+
+/* The first layer, the input, and the last one, the loss, of a planned list. */
+struct sn_tensor *sn_graph_first(struct sn_graph *g);
+struct sn_loss *sn_graph_last(struct sn_graph *g);
+
+void sn_graph_fwd(struct sn_graph *g, sn_mode mode);
+
+/* After a forward in SN_MODE_TRAIN.  Adds weight gradients; zero them first. */
+void sn_graph_bwd(struct sn_graph *g);
+
+/* After a pass whose loss is not finite: the first layer whose output holds a
+ * value that is not, and where.  NULL when all are finite. */
+const struct sn_layer *sn_graph_nonfinite(const struct sn_graph *g,
+                                          ptrdiff_t *index);
+
+#endif

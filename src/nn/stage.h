@@ -1,0 +1,70 @@
+#ifndef SN_NN_STAGE_H
+#define SN_NN_STAGE_H
+
+/* A convolution between two tensors, with its loader and epilogue: the part
+ * that conv, IBN and fused-IBN layers are made of.
+ *
+ * Forward reads `in` through its pending affine and activation, writes raw
+ * values to `out` and leaves their batch-norm sums.  Backward reads dL/dy of
+ * `out` through the batch-norm's backward, adds dL/dx to `in`, and adds the
+ * weight gradient.  Every pass runs over work units in parallel; within a unit
+ * over chunks of whole images small enough for the second-level cache, so that
+ * loader, product and epilogue meet the same values while they are hot. */
+
+#include "nn/tensor.h"
+
+typedef enum {
+    SN_STAGE_POINT, /* 1x1, stride 1: a matrix product on rows as they lie */
+    SN_STAGE_DENSE, /* k x k over all channels: im2col and a matrix product */
+    SN_STAGE_DEPTH  /* k x k per channel */
+} sn_stage_kind;
+
+struct sn_stage {
+    sn_stage_kind kind;
+    struct sn_tensor *in, *out;
+    struct sn_weight weight; /* POINT [cin, cout]; DENSE [k*k*cin, cout], tap
+                              * first; DEPTH [k*k, c] */
+    ptrdiff_t tap_row;       /* DEPTH: values between rows of taps; k*ld, more
+                              * for the centre of a larger kernel */
+    struct sn_window window; /* of one image */
+
+    /* POINT only: factors on the rows of the weight, i.e. on the channels of
+     * x, behind its activation (an expansion mask), and where their
+     * derivatives go, overwritten by backward: dmask[c] = dL/dmask[c].  NULL:
+     * none.  A factor in front of a batch-norm would be cancelled by it. */
+    const sn_real *mask;
+    double *dmask;
+
+    int chunk;          /* images a chunk */
+    sn_real *masked;    /* [cin, cout] rows of the weight times mask */
+    sn_real *slots;     /* [units, rows, cols] weight gradients, shared */
+    size_t slot_values; /* of one unit */
+};
+
+/* Scratch of one thread, in values; the graph takes the largest of all. */
+struct sn_scratch_need {
+    size_t load, grad, col; /* x as read; dL/dy; matrix rows and their gradient */
+    size_t slots;           /* weight-gradient slots, all units */
+};
+
+struct sn_scratch {
+    sn_real *load, *grad, *col;
+};
+
+/* Settles shapes: `out` from `in`, k and stride (pad (k-1)/2).  Registers the
+ * stage as a reader of `in`. */
+void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
+                   struct sn_tensor *out, int cout, int k, int stride,
+                   struct sn_weight weight, ptrdiff_t tap_row);
+
+/* Raises *need to what the stage wants; takes the stage's own memory. */
+void sn_stage_plan(struct sn_stage *s, struct sn_arena *a,
+                   struct sn_scratch_need *need);
+
+/* `scratch` has one entry per thread. */
+void sn_stage_fwd(struct sn_stage *s, const struct sn_kernels *k,
+                  const struct sn_scratch *scratch, sn_mode mode);
+void sn_stage_bwd(struct sn_stage *s, const struct sn_kernels *k,
+                  const struct sn_scratch *scratch);
+
+#endif

@@ -1,0 +1,205 @@
+/* The tensor contract of tensor.h: loaders, epilogues, and the batch-norm
+ * algebra between them.  Everything per channel is in double; it is small. */
+
+#include "nn/tensor.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/status.h"
+
+void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c)
+{
+    SN_CHECK(n > 0 && h > 0 && w > 0 && c > 0);
+    t->n = n;
+    t->h = h;
+    t->w = w;
+    t->c = c;
+    t->ld = sn_round_up(c, SN_LANES);
+    t->grads_seen = 0;
+}
+
+static size_t values(const struct sn_tensor *t)
+{
+    return (size_t)sn_tensor_pixels(t) * (size_t)t->ld;
+}
+
+void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a)
+{
+    const size_t c = (size_t)t->ld, units = (size_t)sn_unit_count(t->n);
+    t->y = sn_arena_take(a, values(t), sizeof(sn_real));
+    if (!t->bn)
+        return;
+    struct sn_bn *bn = t->bn;
+    bn->s = sn_arena_take(a, c, sizeof(sn_real));
+    bn->b = sn_arena_take(a, c, sizeof(sn_real));
+    bn->mu = sn_arena_take(a, c, sizeof(sn_real));
+    bn->rstd = sn_arena_take(a, c, sizeof(double));
+    bn->ps = sn_arena_take(a, c, sizeof(sn_real));
+    bn->q = sn_arena_take(a, c, sizeof(sn_real));
+    bn->r = sn_arena_take(a, c, sizeof(sn_real));
+    bn->shift = sn_arena_take(a, units * c, sizeof(sn_real));
+    bn->sum1 = sn_arena_take(a, units * c, sizeof(double));
+    bn->sum2 = sn_arena_take(a, units * c, sizeof(double));
+}
+
+void sn_tensor_plan_grad(struct sn_tensor *t, struct sn_arena *a)
+{
+    t->dz = NULL;
+    if (t->wants_grad)
+        t->dz = sn_arena_take(a, values(t), sizeof(sn_real));
+}
+
+static ptrdiff_t pixel_of(const struct sn_tensor *t, int image)
+{
+    return (ptrdiff_t)image * t->h * t->w;
+}
+
+const sn_real *sn_tensor_load(const struct sn_kernels *k,
+                              const struct sn_tensor *t, int first, int count,
+                              sn_real *scratch, int *ld)
+{
+    const sn_real *y = t->y + pixel_of(t, first) * t->ld;
+    *ld = t->ld;
+    if (!t->bn)
+        return y;
+    k->load(scratch, t->ld, y, t->ld, t->bn->s, t->bn->b, t->act, 1, 0, t->c,
+            pixel_of(t, count));
+    return scratch;
+}
+
+void sn_tensor_wrote(const struct sn_kernels *k, struct sn_tensor *t, int u,
+                     int first, int count, sn_mode mode)
+{
+    struct sn_bn *bn = t->bn;
+    if (!bn || mode == SN_MODE_EVAL)
+        return;
+    const sn_real *y = t->y + pixel_of(t, first) * t->ld;
+    const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
+    if (first == sn_unit_first(t->n, u)) {
+        memcpy(bn->shift + slot, y, (size_t)t->c * sizeof *y);
+        memset(bn->sum1 + slot, 0, (size_t)t->c * sizeof(double));
+        memset(bn->sum2 + slot, 0, (size_t)t->c * sizeof(double));
+    }
+    k->bn_sums(bn->sum1 + slot, bn->sum2 + slot, y, t->ld, bn->shift + slot,
+               t->c, pixel_of(t, count));
+}
+
+/* Mean and sum of squared deviations of a run of values. */
+struct moments {
+    double count, mean, m2;
+};
+
+static void join(struct moments *a, double count, double mean, double m2)
+{
+    const double total = a->count + count;
+    const double delta = mean - a->mean;
+    a->mean += delta * count / total;
+    a->m2 += m2 + delta * delta * a->count * count / total;
+    a->count = total;
+}
+
+static struct moments batch_moments(const struct sn_tensor *t, int ic)
+{
+    const struct sn_bn *bn = t->bn;
+    struct moments all = {0, 0, 0};
+    for (int u = 0; u < sn_unit_count(t->n); u++) {
+        const ptrdiff_t at = (ptrdiff_t)u * t->ld + ic;
+        const int images = sn_unit_first(t->n, u + 1) - sn_unit_first(t->n, u);
+        const double count = (double)pixel_of(t, images);
+        const double mean = bn->sum1[at] / count;
+        join(&all, count, (double)bn->shift[at] + mean,
+             bn->sum2[at] - bn->sum1[at] * mean);
+    }
+    return all;
+}
+
+static void join_population(const struct sn_bn_view *v, int ic,
+                            const struct moments *batch)
+{
+    struct moments all = {v->count[0], v->mean[ic], v->m2[ic]};
+    join(&all, batch->count, batch->mean, batch->m2);
+    v->mean[ic] = all.mean;
+    v->m2[ic] = all.m2;
+}
+
+void sn_tensor_written(struct sn_tensor *t, sn_mode mode)
+{
+    struct sn_bn *bn = t->bn;
+    if (!bn)
+        return;
+    struct moments m = {0, 0, 0};
+    for (int ic = 0; ic < t->c; ic++) {
+        if (mode == SN_MODE_EVAL)
+            m = (struct moments){bn->view.count[0], bn->view.mean[ic],
+                                 bn->view.m2[ic]};
+        else
+            m = batch_moments(t, ic);
+        if (mode == SN_MODE_CALIBRATE)
+            join_population(&bn->view, ic, &m);
+        const double var = m.m2 > 0 ? m.m2 / m.count : 0;
+        bn->rstd[ic] = 1.0 / sqrt(var + SN_BN_EPS);
+        const double s = (double)bn->view.gamma[ic] * bn->rstd[ic];
+        bn->mu[ic] = (sn_real)m.mean;
+        bn->s[ic] = (sn_real)s;
+        bn->b[ic] = (sn_real)((double)bn->view.beta[ic] - m.mean * s);
+    }
+    if (mode == SN_MODE_CALIBRATE)
+        bn->view.count[0] += m.count;
+}
+
+void sn_tensor_added(const struct sn_kernels *k, struct sn_tensor *t, int u,
+                     int first, int count)
+{
+    struct sn_bn *bn = t->bn;
+    if (!bn || t->grads_seen + 1 < t->readers)
+        return;
+    const ptrdiff_t at = pixel_of(t, first) * t->ld;
+    const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
+    if (first == sn_unit_first(t->n, u)) {
+        memset(bn->sum1 + slot, 0, (size_t)t->c * sizeof(double));
+        memset(bn->sum2 + slot, 0, (size_t)t->c * sizeof(double));
+    }
+    k->act_bwd(t->dz + at, t->ld, t->y + at, t->ld, bn->s, bn->b, bn->mu,
+               t->act, bn->sum1 + slot, bn->sum2 + slot, t->c,
+               pixel_of(t, count));
+}
+
+void sn_tensor_grad_added(struct sn_tensor *t)
+{
+    if (!t->wants_grad)
+        return;
+    t->grads_seen++;
+    SN_CHECK(t->grads_seen <= t->readers);
+    struct sn_bn *bn = t->bn;
+    if (!bn || t->grads_seen < t->readers)
+        return;
+    const double count = (double)sn_tensor_pixels(t);
+    for (int ic = 0; ic < t->c; ic++) {
+        double b1 = 0, b2 = 0;
+        for (int u = 0; u < sn_unit_count(t->n); u++) {
+            b1 += bn->sum1[(ptrdiff_t)u * t->ld + ic];
+            b2 += bn->sum2[(ptrdiff_t)u * t->ld + ic];
+        }
+        const double rstd = bn->rstd[ic], s = (double)bn->s[ic];
+        bn->view.dbeta[ic] += (sn_real)b1;
+        bn->view.dgamma[ic] += (sn_real)(rstd * b2);
+        bn->ps[ic] = (sn_real)s;
+        bn->q[ic] = (sn_real)(-s * rstd * rstd * b2 / count);
+        bn->r[ic] = (sn_real)(-s * b1 / count);
+    }
+}
+
+const sn_real *sn_tensor_load_grad(const struct sn_kernels *k,
+                                   const struct sn_tensor *t, int first,
+                                   int count, sn_real *scratch, int *ld)
+{
+    const ptrdiff_t at = pixel_of(t, first) * t->ld;
+    const struct sn_bn *bn = t->bn;
+    *ld = t->ld;
+    if (!bn)
+        return t->dz + at;
+    k->bn_bwd(scratch, t->ld, t->dz + at, t->ld, t->y + at, t->ld, bn->ps,
+              bn->q, bn->r, bn->mu, t->c, pixel_of(t, count));
+    return scratch;
+}

@@ -1,0 +1,146 @@
+#ifndef SN_NN_TENSOR_H
+#define SN_NN_TENSOR_H
+
+/* A tensor is a raw convolution output plus a pending per-channel affine and
+ * activation.
+ *
+ * Layout, decided once: NHWC, shape [n, h, w, c], the c values of a pixel
+ * together, pixels `ld` values apart (ld = c rounded up to 16, so that every
+ * pixel starts on a cache line; the lanes between are never read).
+ *
+ * A convolution stores what it computed, y, and while it is hot adds up the
+ * sums batch-norm needs.  Nobody ever stores the normalised, activated tensor:
+ * whoever reads it applies
+ *
+ *     x = act(s*y + b)        s = gamma*rstd, b = beta - mu*s
+ *
+ * while loading.  Backward mirrors that: a reader adds its gradient dx to `dz`;
+ * the last of the tensor's readers turns the sum into the gradient of
+ * z = s*y + b in place, dz = dx*act'(z), and adds up the sums B1 = sum dz and
+ * B2 = sum dz*(y - mu), from which the layer that wrote y gets
+ *
+ *     dy = ps*dz + q*(y - mu) + r
+ *     ps = s, q = -s*rstd^2*B2/N, r = -s*B1/N;  dbeta = B1, dgamma = rstd*B2
+ *
+ * while loading (METHOD 7.2; BNFF, Jung et al., SysML 2019).
+ *
+ * Work units.  A batch is cut into min(n, SN_UNITS) runs of whole images, the
+ * same for every layer and any number of threads.  Every sum over a batch has
+ * one slot per unit; slots are joined in their order.  So results do not
+ * depend on the number of threads. */
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "kernels/kernels.h"
+
+enum { SN_UNITS = 16, SN_LANES = 16 };
+
+/* How statistics are had: of the batch; of the batch, and added to the
+ * population's; or the population's, as they were saved. */
+typedef enum { SN_MODE_TRAIN, SN_MODE_CALIBRATE, SN_MODE_EVAL } sn_mode;
+
+/* A matrix of weights inside a flat array of parameters, or the leading part of
+ * one: row ir at w + ir*ld.  A subnet's layer is such a view of the supernet's
+ * weights, never a copy. */
+struct sn_weight {
+    sn_real *w; /* borrowed; NULL while only counting */
+    sn_real *g; /* gradient, same layout, accumulated */
+    int ld;
+};
+
+/* Where a batch-norm's parameters and population statistics live. */
+struct sn_bn_view {
+    sn_real *gamma, *beta, *dgamma, *dbeta; /* [c] borrowed */
+    double *mean, *m2; /* [c] population: mean, sum of squared deviations */
+    double *count;     /* [1] values per channel that went into them */
+};
+
+#define SN_BN_EPS 1e-5
+
+struct sn_bn {
+    struct sn_bn_view view;
+    sn_real *s, *b, *mu; /* [c] the pending affine; the mean it was made from */
+    double *rstd;        /* [c] */
+    sn_real *ps, *q, *r; /* [c] backward */
+    sn_real *shift;      /* [units, c] first row of each unit */
+    double *sum1, *sum2; /* [units, c] forward, then B1, B2 */
+};
+
+struct sn_tensor {
+    int n, h, w, c, ld;
+    sn_real *y;  /* [n, h, w, ld] */
+    sn_real *dz; /* same; NULL when no gradient is wanted */
+    struct sn_bn *bn; /* NULL: nothing pending, y is what readers see */
+    sn_act act;       /* pending behind bn */
+    int readers;    /* layers that read it */
+    int grads_seen; /* of them, how many have added their gradient */
+    bool wants_grad;
+};
+
+static inline ptrdiff_t sn_tensor_pixels(const struct sn_tensor *t)
+{
+    return (ptrdiff_t)t->n * t->h * t->w;
+}
+
+static inline int sn_round_up(int value, int step)
+{
+    return (value + step - 1) / step * step;
+}
+
+/* Unit u of `count` holds the images [sn_unit_first(u), sn_unit_first(u+1)). */
+static inline int sn_unit_count(int n)
+{
+    return n < SN_UNITS ? n : SN_UNITS;
+}
+
+static inline int sn_unit_first(int n, int u)
+{
+    return (int)((long)n * u / sn_unit_count(n));
+}
+
+/* Gives a tensor its shape; no memory yet. */
+void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c);
+
+/* Takes y, and what a batch-norm needs, from `a`. */
+void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a);
+
+/* Takes dz from `a` if the tensor wants a gradient. */
+void sn_tensor_plan_grad(struct sn_tensor *t, struct sn_arena *a);
+
+/* The loader: images [first, first + count) as their reader sees them.  Gives
+ * a pointer into y where nothing is pending, else fills `scratch`, pixels
+ * `*ld` values apart ([count*h*w, t->ld] values). */
+const sn_real *sn_tensor_load(const struct sn_kernels *k,
+                              const struct sn_tensor *t, int first, int count,
+                              sn_real *scratch, int *ld);
+
+/* The epilogue, by unit u after it wrote images [first, first + count) of y. */
+void sn_tensor_wrote(const struct sn_kernels *k, struct sn_tensor *t, int u,
+                     int first, int count, sn_mode mode);
+
+/* After all units wrote: joins their sums (Chan et al. 1979) and makes s, b. */
+void sn_tensor_written(struct sn_tensor *t, sn_mode mode);
+
+/* Whether a reader has to add to dz (else it overwrites). */
+static inline int sn_tensor_adds(const struct sn_tensor *t)
+{
+    return t->grads_seen > 0;
+}
+
+/* The backward epilogue, by unit u after it added its gradient to images
+ * [first, first + count) of dz.  Does its work for the last reader alone. */
+void sn_tensor_added(const struct sn_kernels *k, struct sn_tensor *t, int u,
+                     int first, int count);
+
+/* After all units added: counts the reader; after the last one joins B1, B2,
+ * accumulates dgamma and dbeta and makes ps, q, r. */
+void sn_tensor_grad_added(struct sn_tensor *t);
+
+/* The backward loader of the layer that wrote t: dL/dy of images
+ * [first, first + count), as sn_tensor_load. */
+const sn_real *sn_tensor_load_grad(const struct sn_kernels *k,
+                                   const struct sn_tensor *t, int first,
+                                   int count, sn_real *scratch, int *ld);
+
+#endif
