@@ -1,34 +1,133 @@
 # supernet: `make train` runs the main job, `make test` proves it works.
+# V=1 shows commands; WERROR=-Werror is what CI builds with.
 BUILD   ?= build
 CC      ?= gcc
-PKGS    := openblas inih jansson zlib
-CFLAGS  := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp -ffp-contract=fast \
-           -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wstrict-prototypes \
-           -Wmissing-prototypes -Wwrite-strings -Wdouble-promotion \
-           -Wfloat-conversion -Wformat=2 -Wcast-align $(WERROR) $(EXTRA)
-CPPFLAGS = -I. -Isrc $(shell pkg-config --cflags $(PKGS))
-LDLIBS   = $(shell pkg-config --libs $(PKGS)) -lm
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+MACHINE := $(shell uname -m)
+comma   := ,
+QUIET    = $(if $(V),,@echo "  $(if $(filter %.o,$@),cc,ld) $@"; )
 
-LIB_SRC := $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
-           $(wildcard kernels/*.c kernels/*/*.c) $(wildcard datasets/*.c)
+# ---- libraries ----
+# Debian's OpenBLAS comes in three builds side by side; only the OpenMP one
+# shares our thread pool.  Where its folder exists it is linked by path, so
+# that neither packages nor alternatives can put another one in its place.
+PKGS     := inih jansson zlib
+BLAS_DIR := $(firstword $(wildcard /usr/lib/*/openblas-openmp))
+PKG       = $(shell PKG_CONFIG_PATH=$(BLAS_DIR)/pkgconfig pkg-config $1 2>/dev/null)
+CPPFLAGS := -I. -Isrc $(call PKG,--cflags openblas $(PKGS))
+LDLIBS   := $(if $(BLAS_DIR),-L$(BLAS_DIR) -Wl$(comma)-rpath$(comma)$(BLAS_DIR)) \
+            $(call PKG,--libs openblas $(PKGS)) -lm
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla \
+            -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+            -Wdouble-promotion -Wfloat-conversion -Wformat=2 -Wcast-align
+CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
+            -ffp-contract=fast $(WARNINGS) $(WERROR) $(EXTRA)
+
+# ---- sources: a file in a room's folder is part of the build ----
+ISA     := $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
+KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
+           $(foreach i,$(ISA),$(wildcard kernels/$i/*.c))
+LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
+           $(wildcard datasets/*.c)
 CLI_SRC := $(wildcard src/cli/*.c)
+# The double-precision build of the gradient checks: the reference kernels and
+# the rooms whose arithmetic is checked.
+F64_SRC := $(filter-out kernels/blas/% kernels/avx%,$(KERNELS)) \
+           $(foreach r,base nn optim target search task,$(wildcard src/$r/*.c))
+ROOMS   ?= *
+CHECK_SRC := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.c))
+GRAD_SRC  := $(foreach r,$(ROOMS),$(wildcard tests/$r/grad_*.c))
+SCRIPTS   := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.sh \
+             tests/$r/check_*.py))
+
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+F64_OBJ := $(F64_SRC:%.c=$(BUILD)/f64/%.o)
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+CHECKS  := $(CHECK_SRC:%.c=$(BUILD)/%)
+GRADS   := $(GRAD_SRC:%.c=$(BUILD)/f64/%)
+LIB     := $(BUILD)/libsupernet.a
+LIB64   := $(BUILD)/f64/libsupernet64.a
 
-all: $(BUILD)/supernet
+all: $(BUILD)/supernet $(BENCHES)
 
-$(BUILD)/libsupernet.a: $(LIB_OBJ)
-	rm -f $@ && ar rcs $@ $^
+# ---- the two commands ----
+# Packages first, then a second make that can see them.
+train:
+	@.ci/deps build
+	@$(MAKE) --no-print-directory $(PARALLEL) $(BUILD)/supernet
+	$(BUILD)/supernet train configs/quickstart.ini $(ARGS)
 
-$(BUILD)/supernet: $(CLI_SRC:%.c=$(BUILD)/%.o) $(BUILD)/libsupernet.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+test:
+	@.ci/deps test
+	@$(MAKE) --no-print-directory $(PARALLEL) tests
+	@BUILD=$(BUILD) ONLY='$(ONLY)' tests/run.sh $(BUILD)/tests/log \
+	    $(CHECKS) $(GRADS) $(SCRIPTS)
 
-$(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
-$(BUILD)/kernels/avx512/%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+export SEED ISA
 
--include $(LIB_OBJ:.o=.d)
+tests: $(if $(CLI_SRC),$(BUILD)/supernet) $(CHECKS) $(GRADS)
+
+# The tests that are quick under the sanitizers, and the rooms they walk.
+QUICK ?= base config datasets target search nn
+SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+            -fno-omit-frame-pointer
+asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan ROOMS='$(QUICK)' \
+	    EXTRA='$(SANITIZE) $(EXTRA)' test
+
+bench: $(BENCHES)
+	$(BUILD)/bench/step --net A
+
+deps:
+	@.ci/deps test
+
+lint:
+	@CPPFLAGS='$(CPPFLAGS)' tests/lint.sh
+
+format:
+	clang-format-14 -i $$(git ls-files '*.c' '*.h')
+
 clean:
 	rm -rf $(BUILD)
-.PHONY: all clean
+
+# ---- rules ----
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(QUIET)ar qcs $@ $^
+
+$(LIB64): $(F64_OBJ)
+	@rm -f $@
+	$(QUIET)ar qcs $@ $^
+
+$(BUILD)/supernet: $(CLI_OBJ) $(LIB)
+	$(QUIET)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIB)
+	$(QUIET)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+# Allocations of our code pass through tests/check.c, which can refuse them.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+$(CHECKS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/check.o $(LIB)
+	$(QUIET)$(CC) $(CFLAGS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(GRADS): $(BUILD)/f64/%: $(BUILD)/f64/%.o $(BUILD)/f64/tests/check.o $(LIB64)
+	$(QUIET)$(CC) $(CFLAGS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
+$(BUILD)/kernels/avx512/%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
+                                       -mavx512vl -mfma
+$(BUILD)/tests/%.o $(BUILD)/f64/tests/%.o: CPPFLAGS += -Itests
+
+$(BUILD)/f64/%.o: %.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(CPPFLAGS) -DSN_DOUBLE $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all train test tests asan bench deps lint format clean
