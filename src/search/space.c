@@ -51,19 +51,14 @@ void sn_decisions_make(struct sn_decisions *d, const struct sn_space *space)
     }
 }
 
-static int strided(int extent, int stride)
-{
-    return (extent + stride - 1) / stride;
-}
-
 struct sn_block_shape sn_space_block(const struct sn_space *space, int stage,
                                      int ib, sn_block_op op, int k, int e)
 {
-    int h = strided(space->h, space->stem_stride);
-    int w = strided(space->w, space->stem_stride);
+    int h = sn_strided(space->h, space->stem_stride);
+    int w = sn_strided(space->w, space->stem_stride);
     for (int is = 0; is < stage + (ib > 0); is++) {
-        h = strided(h, space->stage[is].stride);
-        w = strided(w, space->stage[is].stride);
+        h = sn_strided(h, space->stage[is].stride);
+        w = sn_strided(w, space->stage[is].stride);
     }
     const struct sn_stage_space *s = &space->stage[stage];
     int cin = s->width;

@@ -8,6 +8,7 @@
  * (METHOD-NPU 3). */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum {
     SN_OPERATOR_CONV,
@@ -46,5 +47,21 @@ struct sn_cost {
     double weights;     /* bytes of them in the target's precision */
     double activations; /* peak bytes of live tensors (DESIGN 8): joins by max */
 };
+
+/* Pixels of a side after a stride (padding keeps the corners): extent / stride
+ * rounded up. */
+int sn_strided(int extent, int stride);
+
+/* Pixels of an operator's output. */
+int64_t sn_operator_pixels(const struct sn_operator *op);
+
+/* Multiply-adds of an operator; an add and a pool have none. */
+double sn_operator_macs(const struct sn_operator *op);
+
+/* Its weights and, with batch-norm folded in, one bias per output channel. */
+double sn_operator_params(const struct sn_operator *op);
+
+/* Joins a part to a whole: sums, and the larger peak. */
+void sn_cost_add(struct sn_cost *total, const struct sn_cost *part);
 
 #endif
