@@ -80,10 +80,10 @@ static void add_fused(struct sn_supernet *sn, struct sn_op_ids *ids,
 
 static void add_block(struct sn_supernet *sn, int is, int ib)
 {
-    const struct sn_stage_space *st = &sn->space.stage[is];
-    for (int io = 0; io < st->n_op; io++) {
-        const sn_block_op op = st->op[io];
-        const struct sn_op_space *of = &st->of[op];
+    const struct sn_block_space *offer = &sn->space.stage[is].block[ib];
+    for (int io = 0; io < offer->n_op; io++) {
+        const sn_block_op op = offer->op[io];
+        const struct sn_op_space *of = &offer->of[op];
         struct sn_op_ids *ids = &sn->block[is][ib][op];
         const struct sn_block_shape b = sn_space_block(
             &sn->space, is, ib, op, of->k[of->n_k - 1], of->e[of->n_e - 1]);
@@ -107,10 +107,9 @@ static void add_all(struct sn_supernet *sn)
     sn->stem_bn = add_bn(sn, sp->stem, 1, part);
     int c = sp->stem;
     for (int is = 0; is < sp->n_stages; is++) {
-        const struct sn_stage_space *st = &sp->stage[is];
-        for (int ib = 0; ib < st->depth[st->n_depth - 1]; ib++)
+        for (int ib = 0; ib < sn_space_max_depth(sp, is); ib++)
             add_block(sn, is, ib);
-        c = st->width;
+        c = sp->stage[is].width;
     }
     sn->head = -1;
     if (sp->head > 0) {
@@ -275,21 +274,21 @@ static struct sn_tensor *build_block(const struct builder *b, int is, int ib,
 static struct sn_tensor *build_gated_block(const struct builder *b, int is,
                                            int ib, struct sn_tensor *x)
 {
-    const struct sn_stage_space *st = &b->sn->space.stage[is];
+    const struct sn_block_space *offer = &b->sn->space.stage[is].block[ib];
     const struct sn_decisions *d = &b->sn->decisions;
     const int first = d->item[d->op[is][ib]].first;
     struct sn_term terms[1 + SN_OP_COUNT];
     int n = 0;
     if (residual(b, is, ib))
         terms[n++] = (struct sn_term){x, NULL, NULL};
-    for (int io = 0; io < st->n_op; io++) {
-        const struct sn_op_space *of = &st->of[st->op[io]];
+    for (int io = 0; io < offer->n_op; io++) {
+        const struct sn_op_space *of = &offer->of[offer->op[io]];
         SN_CHECK(of->n_k == 1);
-        const struct sn_block block = {st->op[io], of->k[0],
+        const struct sn_block block = {offer->op[io], of->k[0],
                                        of->e[of->n_e - 1]};
         struct sn_tensor *y =
             build_op(b, is, ib, x, &block, of->n_e > 1);
-        if (st->n_op == 1)
+        if (offer->n_op == 1)
             terms[n++] = (struct sn_term){y, NULL, NULL};
         else
             terms[n++] = (struct sn_term){y, &b->sn->coef[first + io],
@@ -311,7 +310,7 @@ static struct sn_tensor *build_gated_stage(const struct builder *b, int is,
     const int first = d->item[d->depth[is]].first;
     struct sn_term terms[SN_MAX_CHOICES];
     int n = 0;
-    for (int ib = 0; ib < st->depth[st->n_depth - 1]; ib++) {
+    for (int ib = 0; ib < sn_space_max_depth(&b->sn->space, is); ib++) {
         x = build_gated_block(b, is, ib, x);
         if (st->depth[n] == ib + 1) {
             terms[n] = (struct sn_term){x, &b->sn->coef[first + n],
@@ -393,7 +392,8 @@ static void for_masks(struct sn_supernet *sn, each_mask *each, double *gate)
         const struct sn_decision *e = &sn->decisions.item[id];
         if (e->kind != SN_DECIDE_E || e->n < 2)
             continue;
-        const struct sn_op_space *of = &sn->space.stage[e->stage].of[e->op];
+        const struct sn_op_space *of =
+            &sn->space.stage[e->stage].block[e->block].of[e->op];
         const struct sn_op_ids *ids = &sn->block[e->stage][e->block][e->op];
         const int cin = ids->mid / of->e[of->n_e - 1];
         int widths[SN_MAX_CHOICES];
