@@ -1,7 +1,13 @@
-/* What this folder brings to the table. */
+/* What this folder brings to the table: all but the matrix product. */
 #include "kernels/kernels_internal.h"
 
 void sn_kernels_fill_avx512(struct sn_kernels *k)
 {
+    sn_conv_fill_avx512(k);
+    sn_dwconv_fill_avx512(k);
+    sn_bn_fill_avx512(k);
+    sn_act_fill_avx512(k);
+    sn_reduce_fill_avx512(k);
+    sn_update_fill_avx512(k);
     k->isa = "avx512";
 }

@@ -1,0 +1,2 @@
+/* Column sums: vec/reduce.inc.h at the width of AVX2. */
+#include "kernels/vec/reduce.inc.h"

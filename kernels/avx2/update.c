@@ -1,0 +1,2 @@
+/* The optimiser's step: vec/update.inc.h at the width of AVX2. */
+#include "kernels/vec/update.inc.h"

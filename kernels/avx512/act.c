@@ -1,0 +1,2 @@
+/* The loader and its inner product: vec/act.inc.h at the width of AVX-512. */
+#include "kernels/vec/act.inc.h"

@@ -1,0 +1,2 @@
+/* Depthwise convolution: vec/dwconv.inc.h at the width of AVX-512. */
+#include "kernels/vec/dwconv.inc.h"

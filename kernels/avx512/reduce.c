@@ -1,0 +1,2 @@
+/* Column sums: vec/reduce.inc.h at the width of AVX-512. */
+#include "kernels/vec/reduce.inc.h"

@@ -1,0 +1,2 @@
+/* The optimiser's step: vec/update.inc.h at the width of AVX-512. */
+#include "kernels/vec/update.inc.h"
