@@ -120,7 +120,7 @@ static sn_status stage_in_space(const struct sn_arch_stage *a,
             return sn_fail(
                 err, SN_ERR_CONFIG,
                 "stage.%d.block.%d: %s k%d e%d is not offered by the space",
-                number, ib + 1, a->block[ib].op == SN_OP_IBN ? "ibn" : "fused",
+                number, ib + 1, sn_block_op_name(a->block[ib].op),
                 a->block[ib].k, a->block[ib].e);
     return SN_OK;
 }

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Words of the text, by enum value. */
-static const char *const op_names[SN_OP_COUNT] = {"ibn", "fused"};
 static const struct {
     const char *name;
     sn_act act;
@@ -58,7 +56,7 @@ static void put_stages(struct writer *out, const struct sn_arch *arch)
         put(out, "stage.%d = w%d s%d\n", is + 1, s->width, s->stride);
         for (int ib = 0; ib < s->depth; ib++)
             put(out, "stage.%d.block.%d = %s k%d e%d\n", is + 1, ib + 1,
-                op_names[s->block[ib].op], s->block[ib].k, s->block[ib].e);
+                sn_block_op_name(s->block[ib].op), s->block[ib].k, s->block[ib].e);
     }
 }
 
@@ -94,7 +92,7 @@ void sn_arch_summary(const struct sn_arch *arch, char *buf, size_t size)
     for (int is = 0; is < arch->n_stages; is++)
         for (int ib = 0; ib < arch->stage[is].depth; ib++) {
             const struct sn_block b = arch->stage[is].block[ib];
-            put(&out, "%s%s", ib ? ", " : " | ", op_names[b.op]);
+            put(&out, "%s%s", ib ? ", " : " | ", sn_block_op_name(b.op));
             if (b.k != 3)
                 put(&out, " k%d", b.k);
             put(&out, " e%d", b.e);

@@ -14,7 +14,7 @@ struct sn_cost_table {
     struct sn_cost fixed; /* stem, head, pool, linear: the same for every arch */
     struct sn_cost block[SN_MAX_STAGES][SN_MAX_DEPTH][SN_OP_COUNT]
                         [SN_MAX_CHOICES][SN_MAX_CHOICES]; /* [op][ik][ie] */
-};
+}; /* about 1.3 MB: on the heap, please */
 
 struct sn_npu;
 
@@ -25,13 +25,19 @@ sn_status sn_cost_table_make(struct sn_cost_table *t,
                              const struct sn_npu *npu, struct sn_error *err);
 
 /* Cost of one net: sums of seconds, macs, params, weights; the peak of live
- * activations is exact (maximum over the operators of the whole net). */
+ * activations is exact (maximum over the operators of the whole net).  Seconds
+ * are added in the order of sn_derive, so they are its very sum. */
 void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
                   const struct sn_npu *npu);
 
 /* The attainable range of latency, seconds. */
 void sn_cost_range(const struct sn_cost_table *t, const struct sn_space *space,
                    double *lowest, double *highest);
+
+/* The same of one stage alone. */
+void sn_stage_cost_range(const struct sn_cost_table *t,
+                         const struct sn_space *space, int stage,
+                         double *lowest, double *highest);
 
 /* Expected latency under independent choices with probabilities p [total]:
  *
@@ -49,8 +55,11 @@ double sn_expected_latency(const struct sn_cost_table *t,
  * A net is worth the sum over stages of value(depth) plus, over its blocks,
  * value(op) + value(k|op) + value(e|op); `value` [total] may hold anything
  * finite.  Label-setting with dominance pruning: exact, unquantised.  Ties go
- * to the cheaper net, then to the option listed first.  SN_ERR_INFEASIBLE,
- * naming the attainable range, when no net is cheap enough. */
+ * to the cheaper net, then to the option listed first.
+ *
+ * budget may be INFINITY; *worth may be asked for with NULL.
+ * SN_ERR_INFEASIBLE, naming the attainable range, when no net is cheap enough;
+ * SN_ERR_MEMORY.  On failure *arch and *worth are untouched. */
 sn_status sn_derive(struct sn_arch *arch, const struct sn_space *space,
                     const struct sn_decisions *d,
                     const struct sn_cost_table *t, const double *value,

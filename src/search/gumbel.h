@@ -36,7 +36,8 @@ struct sn_gumbel {
     struct sn_gumbel_state state;
 };
 
-/* A controller at its start: logits 0. */
+/* A controller at its start: logits 0.  start_target is set; the caller plans
+ * warmup_updates and total_updates. */
 void sn_gumbel_init(struct sn_gumbel *g, const struct sn_space *space,
                     const struct sn_decisions *d,
                     const struct sn_cost_table *cost, sn_penalty penalty,
@@ -55,12 +56,18 @@ void sn_gumbel_gates(const struct sn_gumbel *g, uint32_t step, double tau,
 /* p = softmax(alpha), without noise.  p [total] overwritten. */
 void sn_gumbel_probabilities(const struct sn_gumbel *g, double *p);
 
-/* dL/dalpha of one step, noise and temperature held fixed:
+/* dL/dalpha of one step, noise, temperature and lambda held fixed:
  *
- *   dCE/dalpha through gate = softmax((alpha + G)/tau), plus
- *   lambda * dE[LAT]/dalpha / T'
+ *   pi:   L = CE + lambda * (E[LAT]/T' - 1)
+ *   log:  L = CE * .2 * ln(E[LAT] / 1 us)^.6
  *
- * dgate [total]: dCE/dgate.  grad [total] overwritten. */
+ * CE depends on alpha through gate = softmax((alpha + G)/tau), E[LAT] through
+ * p = softmax(alpha).  Without a budget (g->target 0) L = CE in both forms.
+ *
+ *   dgate [total]  read: dCE/dgate
+ *   target         T', seconds
+ *   ce             the step's cross-entropy, > 0; only `log` reads it
+ *   grad  [total]  overwritten */
 void sn_gumbel_gradient(const struct sn_gumbel *g, const double *gate,
                         const double *dgate, double tau, double lambda,
                         double target, double ce, double *grad);
@@ -74,6 +81,12 @@ void sn_gumbel_update(struct sn_gumbel *g, const double *gate,
 
 /* v(d, i), bias-corrected and centred: v - sum_j p_j v_j.  value [total]. */
 void sn_gumbel_values(const struct sn_gumbel *g, double *value);
+
+/* Multiplier of the PI rule for E[LAT] = expected against T' = target as the
+ * state stands: s * max(0, I + c), c = expected/target - 1; 0 without a budget
+ * or with penalty `log`. */
+double sn_gumbel_lambda(const struct sn_gumbel *g, double expected,
+                        double target);
 
 /* The option of greatest logit of every decision (first one on ties), and the
  * latency of that net. choice [count]. */

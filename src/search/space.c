@@ -2,6 +2,12 @@
 
 #include "search/space.h"
 
+const char *sn_block_op_name(sn_block_op op)
+{
+    static const char *const names[SN_OP_COUNT] = {"ibn", "fused"};
+    return names[op];
+}
+
 int sn_space_max_depth(const struct sn_space *space, int stage)
 {
     const struct sn_stage_space *s = &space->stage[stage];

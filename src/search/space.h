@@ -103,6 +103,9 @@ struct sn_block_shape sn_space_block(const struct sn_space *space, int stage,
 /* Blocks of the stage at its largest depth. */
 int sn_space_max_depth(const struct sn_space *space, int stage);
 
+/* `ibn` or `fused`: the word of configs, arch texts and tables. */
+const char *sn_block_op_name(sn_block_op op);
+
 /* Number of architectures of a space; a double, as it soon passes 2^64. */
 double sn_space_size(const struct sn_space *space);
 

@@ -1,0 +1,144 @@
+/* Costs of a space and of its nets on an accelerator. */
+
+#include "search/derive.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "target/block.h"
+
+/* What stands around the blocks: stem, and all behind the last block, which
+ * leaves h x w pixels of c channels. */
+static void frame_cost(struct sn_cost *cost, const struct sn_npu *npu,
+                       const struct sn_space *space)
+{
+    const int last = space->n_stages - 1;
+    const struct sn_stage_space *s = &space->stage[last];
+    const struct sn_block_shape b =
+        sn_space_block(space, last, 0, SN_OP_IBN, 3, 1);
+    struct sn_cost tail;
+    sn_stem_cost(cost, npu, space->h, space->w, space->c, space->stem,
+                 space->stem_stride);
+    sn_tail_cost(&tail, npu, sn_strided(b.h, s->stride),
+                 sn_strided(b.w, s->stride), s->width, space->head,
+                 space->classes);
+    sn_cost_add(cost, &tail);
+}
+
+static bool usable(const struct sn_cost *c)
+{
+    return isfinite(c->seconds) && c->seconds > 0.0 && isfinite(c->weights) &&
+           isfinite(c->activations);
+}
+
+static sn_status price_block(struct sn_cost_table *t,
+                             const struct sn_space *space,
+                             const struct sn_npu *npu, int is, int ib,
+                             struct sn_error *err)
+{
+    const struct sn_block_space *b = &space->stage[is].block[ib];
+    for (int i = 0; i < b->n_op; i++) {
+        const sn_block_op op = b->op[i];
+        const struct sn_op_space *of = &b->of[op];
+        for (int ik = 0; ik < of->n_k; ik++)
+            for (int ie = 0; ie < of->n_e; ie++) {
+                const struct sn_block_shape shape = sn_space_block(
+                    space, is, ib, op, of->k[ik], of->e[ie]);
+                struct sn_cost *c = &t->block[is][ib][op][ik][ie];
+                sn_block_cost(c, npu, &shape);
+                if (!usable(c))
+                    return sn_fail(err, SN_ERR_NUMERIC,
+                                   "target %s: stage.%d.block.%d, %s k%d e%d, "
+                                   "costs %g s, expected a positive finite "
+                                   "time",
+                                   npu->name, is + 1, ib + 1,
+                                   sn_block_op_name(op), of->k[ik], of->e[ie],
+                                   c->seconds);
+            }
+    }
+    return SN_OK;
+}
+
+sn_status sn_cost_table_make(struct sn_cost_table *t,
+                             const struct sn_space *space,
+                             const struct sn_npu *npu, struct sn_error *err)
+{
+    memset(t, 0, sizeof *t);
+    frame_cost(&t->fixed, npu, space);
+    if (!usable(&t->fixed))
+        return sn_fail(err, SN_ERR_NUMERIC,
+                       "target %s: stem and head cost %g s, expected a "
+                       "positive finite time",
+                       npu->name, t->fixed.seconds);
+    for (int is = 0; is < space->n_stages; is++) {
+        const int blocks = sn_space_max_depth(space, is);
+        for (int ib = 0; ib < blocks; ib++)
+            SN_TRY(price_block(t, space, npu, is, ib, err));
+    }
+    return SN_OK;
+}
+
+void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
+                  const struct sn_npu *npu)
+{
+    struct sn_space space;
+    sn_arch_space(&space, arch);
+    frame_cost(cost, npu, &space);
+    for (int is = 0; is < arch->n_stages; is++)
+        for (int ib = 0; ib < arch->stage[is].depth; ib++) {
+            const struct sn_block b = arch->stage[is].block[ib];
+            const struct sn_block_shape shape =
+                sn_space_block(&space, is, ib, b.op, b.k, b.e);
+            struct sn_cost part;
+            sn_block_cost(&part, npu, &shape);
+            sn_cost_add(cost, &part);
+        }
+}
+
+/* Cheapest and dearest option of a block. */
+static void block_range(const struct sn_cost_table *t,
+                        const struct sn_space *space, int is, int ib,
+                        double *lowest, double *highest)
+{
+    const struct sn_block_space *b = &space->stage[is].block[ib];
+    *lowest = INFINITY;
+    *highest = 0.0;
+    for (int i = 0; i < b->n_op; i++) {
+        const sn_block_op op = b->op[i];
+        for (int ik = 0; ik < b->of[op].n_k; ik++)
+            for (int ie = 0; ie < b->of[op].n_e; ie++) {
+                const double x = t->block[is][ib][op][ik][ie].seconds;
+                *lowest = fmin(*lowest, x);
+                *highest = fmax(*highest, x);
+            }
+    }
+}
+
+void sn_stage_cost_range(const struct sn_cost_table *t,
+                         const struct sn_space *space, int stage,
+                         double *lowest, double *highest)
+{
+    /* every block costs something: least depth, greatest depth */
+    const struct sn_stage_space *s = &space->stage[stage];
+    const int blocks = sn_space_max_depth(space, stage);
+    *lowest = *highest = 0.0;
+    for (int ib = 0; ib < blocks; ib++) {
+        double low, high;
+        block_range(t, space, stage, ib, &low, &high);
+        if (ib < s->depth[0])
+            *lowest += low;
+        *highest += high;
+    }
+}
+
+void sn_cost_range(const struct sn_cost_table *t, const struct sn_space *space,
+                   double *lowest, double *highest)
+{
+    *lowest = *highest = t->fixed.seconds;
+    for (int is = 0; is < space->n_stages; is++) {
+        double low, high;
+        sn_stage_cost_range(t, space, is, &low, &high);
+        *lowest += low;
+        *highest += high;
+    }
+}
