@@ -1,0 +1,59 @@
+/* Batch-norm statistics taken anew, and evaluation with them.
+ *
+ * No running averages are kept while training (METHOD 1.6, 4.3): before a net
+ * is evaluated its statistics are taken on training images as they are. */
+
+#include <string.h>
+
+#include "train/trainer.h"
+
+static struct sn_loss *load(struct sn_graph *graph, struct sn_loader *loader,
+                            int ib, int *labels, int *images)
+{
+    struct sn_tensor *x = sn_graph_first(graph);
+    struct sn_loss *loss = sn_graph_last(graph);
+    *images = sn_loader_batch(loader, 0, ib, x->y, labels);
+    loss->labels = labels;
+    return loss;
+}
+
+void sn_calibrate(struct sn_supernet *net, struct sn_graph *graph,
+                  struct sn_loader *loader, int images, int *labels)
+{
+    SN_CHECK(graph->batch == loader->batch && !loader->shuffle);
+    sn_params_zero_stats(&net->params);
+    int batches = images / loader->batch;
+    if (batches > loader->n / loader->batch)
+        batches = loader->n / loader->batch;
+    if (batches < 1)
+        batches = 1;
+    for (int ib = 0; ib < batches; ib++) {
+        int got;
+        load(graph, loader, ib, labels, &got);
+        SN_CHECK(got == graph->batch);
+        sn_graph_fwd(graph, SN_MODE_CALIBRATE);
+    }
+}
+
+void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
+                 struct sn_loader *loader, int *labels)
+{
+    SN_CHECK(graph->batch == loader->batch);
+    const int batches = sn_loader_batches(loader);
+    *e = (struct sn_eval){0};
+    memset(labels, 0, (size_t)loader->batch * sizeof *labels);
+    for (int ib = 0; ib < batches; ib++) {
+        int got;
+        const struct sn_loss *loss = load(graph, loader, ib, labels, &got);
+        sn_graph_fwd(graph, SN_MODE_EVAL);
+        /* images are independent here: what lies behind a ragged last batch
+         * is left from the one before and not counted */
+        for (int in = 0; in < got; in++) {
+            e->loss += loss->each[in];
+            e->correct += loss->guess[in] == labels[in];
+        }
+        e->images += got;
+    }
+    e->loss /= e->images;
+    e->accuracy = (double)e->correct / e->images;
+}
