@@ -10,10 +10,10 @@
 
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "base/option.h"
 #include "base/status.h"
 
-#define SN_MAX_CLASSES 1000
 #define SN_CLASS_NAME 32
 
 /* The objects of a picture: only `scenes` has them so far. */
@@ -58,7 +58,11 @@ struct sn_data_options {
 
 extern const struct sn_option_table sn_data_table;
 
-/* Reads or draws the whole set.  Files that are missing, short, long or hold
+/* Cross-checks the options and lists every fault: SN_ERR_CONFIG. */
+sn_status sn_data_options_check(const struct sn_data_options *o,
+                                struct sn_error *err);
+
+/* Reads or draws the whole set, after sn_data_options_check().  Files that are missing, short, long or hold
  * labels out of range are SN_ERR_INPUT, naming the file, what was found and
  * what was expected; for a missing folder also the nearest existing parent.
  * `seed` is used by `scenes` alone.  On failure *set is untouched. */

@@ -9,6 +9,7 @@
  * once per option (logit, gate, probability, value) are flat arrays over the
  * options of all decisions, laid out by struct sn_decisions. */
 
+#include "base/limits.h"
 #include "base/option.h"
 #include "kernels/kernels.h"
 #include "target/operator.h"
@@ -29,8 +30,7 @@ enum {
     SN_MAX_WIDTH = 4096,
     SN_MAX_STRIDE = 4,
     SN_MAX_KERNEL = 15, /* odd */
-    SN_MAX_EXPANSION = 16,
-    SN_MAX_CLASSES = 1000
+    SN_MAX_EXPANSION = 16
 };
 
 /* What one op offers in a block. */
