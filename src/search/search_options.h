@@ -1,0 +1,31 @@
+#ifndef SN_SEARCH_SEARCH_OPTIONS_H
+#define SN_SEARCH_SEARCH_OPTIONS_H
+
+/* Sections [budget] and [search]: what the net may cost, and how it is found. */
+
+#include "base/option.h"
+
+enum sn_search_mode {
+    SN_SEARCH_GUMBEL,
+    SN_SEARCH_NONE /* trains one net: a given arch, or the baseline */
+};
+
+struct sn_budget_options {
+    struct sn_quantity latency; /* seconds, or a share of the baseline's */
+};
+
+struct sn_search_options {
+    int mode;               /* enum sn_search_mode */
+    char arch[SN_TEXT_MAX]; /* mode none: an arch file; "": the baseline */
+    int epochs, batch;
+    double lr;
+    double lr_warmup;  /* share of the steps in which lr rises */
+    double warmup;     /* share of the search with frozen logits */
+    double arch_split; /* share of the images held out for the logits */
+    int penalty;       /* sn_penalty */
+};
+
+extern const struct sn_option_table sn_budget_options;
+extern const struct sn_option_table sn_search_options;
+
+#endif

@@ -1,0 +1,355 @@
+/* From option rows to a space, with every fault told. */
+
+#include "search/space_options.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Every convolution of a config's space is 3x3. */
+enum { KERNEL = 3 };
+
+/* ---- rows ---- */
+
+static const struct sn_option_name acts[] = {{"relu", SN_ACT_RELU},
+                                             {"relu6", SN_ACT_RELU6},
+                                             {"hswish", SN_ACT_HSWISH},
+                                             {0}};
+static const struct sn_option_name ops[] = {
+    {"ibn", SN_OP_IBN}, {"fused", SN_OP_FUSED}, {0}};
+
+#define SPACE(name) offsetof(struct sn_space_options, name)
+#define STAGE(name) offsetof(struct sn_stage_options, name)
+
+static const struct sn_option space_rows[] = {
+    {.key = "stem",
+     .type = SN_OPT_INT,
+     .offset = SPACE(stem),
+     .fallback = "16",
+     .min = 1,
+     .max = SN_MAX_WIDTH,
+     .unit = "channels",
+     .help = "3x3 convolution, batch-norm, act in front of the first stage"},
+    {.key = "stem_stride",
+     .type = SN_OPT_INT,
+     .offset = SPACE(stem_stride),
+     .fallback = "1",
+     .min = 1,
+     .max = SN_MAX_STRIDE,
+     .unit = "pixels",
+     .help = "stride of the stem"},
+    {.key = "head",
+     .type = SN_OPT_INT,
+     .offset = SPACE(head),
+     .fallback = "1280",
+     .min = 1,
+     .max = SN_MAX_WIDTH,
+     .allow_none = true,
+     .unit = "channels",
+     .help = "1x1 convolution, batch-norm, act in front of the pool"},
+    {.key = "act",
+     .type = SN_OPT_NAME,
+     .offset = SPACE(act),
+     .fallback = "relu6",
+     .min = 1,
+     .names = acts,
+     .unit = "",
+     .help = "activation of every layer"},
+    {.key = "op",
+     .type = SN_OPT_NAME_LIST,
+     .offset = SPACE(op),
+     .fallback = "ibn*, fused",
+     .min = 1,
+     .names = ops,
+     .unit = "",
+     .help = "kinds of blocks a stage offers"},
+    {.key = "e",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(e),
+     .fallback = "3, 6*",
+     .min = 1,
+     .max = SN_MAX_EXPANSION,
+     .unit = "of the input channels",
+     .help = "expansions a block offers; 1 only alone and for ibn"},
+    {.key = "e_ibn",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(e_of[SN_OP_IBN]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_EXPANSION,
+     .allow_none = true,
+     .unit = "of the input channels",
+     .help = "replaces e for ibn; none: e holds"},
+    {.key = "e_fused",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(e_of[SN_OP_FUSED]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_EXPANSION,
+     .allow_none = true,
+     .unit = "of the input channels",
+     .help = "replaces e for fused; none: e holds"},
+};
+
+const struct sn_option_table sn_space_options = {
+    .section = "space",
+    .help = "what is searched; op and e hold for every stage without its own",
+    .rows = space_rows,
+    .count = sizeof space_rows / sizeof *space_rows};
+
+static const struct sn_option stage_rows[] = {
+    {.key = "width",
+     .type = SN_OPT_INT,
+     .offset = STAGE(width),
+     .min = 1,
+     .max = SN_MAX_WIDTH,
+     .unit = "channels",
+     .help = "output channels of the stage's blocks"},
+    {.key = "depth",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(depth),
+     .fallback = "1",
+     .min = 1,
+     .max = SN_MAX_DEPTH,
+     .unit = "blocks",
+     .help = "numbers of blocks the stage offers"},
+    {.key = "stride",
+     .type = SN_OPT_INT,
+     .offset = STAGE(stride),
+     .fallback = "1",
+     .min = 1,
+     .max = SN_MAX_STRIDE,
+     .unit = "pixels",
+     .help = "stride of the first block"},
+    {.key = "op",
+     .type = SN_OPT_NAME_LIST,
+     .offset = STAGE(op),
+     .fallback = "none",
+     .min = 1,
+     .allow_none = true,
+     .names = ops,
+     .unit = "",
+     .help = "kinds of blocks; none: as in [space]"},
+    {.key = "e",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(e),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_EXPANSION,
+     .allow_none = true,
+     .unit = "of the input channels",
+     .help = "expansions; none: as in [space]"},
+    {.key = "e_ibn",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(e_of[SN_OP_IBN]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_EXPANSION,
+     .allow_none = true,
+     .unit = "of the input channels",
+     .help = "replaces e for ibn; none: as in [space]"},
+    {.key = "e_fused",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(e_of[SN_OP_FUSED]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_EXPANSION,
+     .allow_none = true,
+     .unit = "of the input channels",
+     .help = "replaces e for fused; none: as in [space]"},
+};
+
+const struct sn_option_table sn_stage_options = {
+    .section = "stage.*",
+    .help = "a run of blocks of one width",
+    .rows = stage_rows,
+    .count = sizeof stage_rows / sizeof *stage_rows};
+
+/* ---- the space ---- */
+
+struct builder {
+    const struct sn_space_options *space;
+    sn_space_fault_fn *fault;
+    void *ctx;
+    int faults;
+    /* a list of [space] is used by many stages and told of once */
+    const struct sn_int_list *told[1 + SN_OP_COUNT];
+    int n_told;
+};
+
+__attribute__((format(printf, 4, 5))) static void
+report(struct builder *b, const char *section, const char *key,
+       const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    b->fault(b->ctx, section, key, text);
+    b->faults++;
+}
+
+/* The list in force, and where it stands. */
+struct source {
+    const struct sn_int_list *list;
+    const char *section, *key;
+};
+
+static struct source expansion_source(const struct builder *b,
+                                      const struct sn_stage_options *stage,
+                                      const char *section, sn_block_op op)
+{
+    const char *key = op == SN_OP_IBN ? "e_ibn" : "e_fused";
+    if (stage->e_of[op].count)
+        return (struct source){&stage->e_of[op], section, key};
+    if (b->space->e_of[op].count)
+        return (struct source){&b->space->e_of[op], "space", key};
+    if (stage->e.count)
+        return (struct source){&stage->e, section, "e"};
+    return (struct source){&b->space->e, "space", "e"};
+}
+
+/* Sorts a list ascending into out[SN_MAX_CHOICES]; *star is the index of its
+ * star, else that of the largest entry. */
+static int sort_list(int *out, int *star, const struct sn_int_list *list)
+{
+    const int n = list->count;
+    for (int i = 0; i < n; i++) {
+        int at = i;
+        for (; at > 0 && out[at - 1] > list->value[i]; at--)
+            out[at] = out[at - 1];
+        out[at] = list->value[i];
+    }
+    *star = n - 1;
+    for (int i = 0; list->star >= 0 && i < n; i++)
+        if (out[i] == list->value[list->star])
+            *star = i;
+    return n;
+}
+
+static bool told_before(struct builder *b, const struct source *s)
+{
+    for (int i = 0; i < b->n_told; i++)
+        if (b->told[i] == s->list)
+            return true;
+    const bool shared = s->list == &b->space->e ||
+                        s->list == &b->space->e_of[SN_OP_IBN] ||
+                        s->list == &b->space->e_of[SN_OP_FUSED];
+    if (shared)
+        b->told[b->n_told++] = s->list;
+    return false;
+}
+
+static void add_expansions(struct builder *b, struct sn_op_space *of,
+                           const struct sn_stage_options *stage,
+                           const char *section, sn_block_op op)
+{
+    const struct source s = expansion_source(b, stage, section, op);
+    bool has_one = false;
+    for (int i = 0; i < s.list->count; i++)
+        has_one |= s.list->value[i] == 1;
+    const bool many = s.list->count > SN_MAX_CHOICES;
+    const bool mixed = has_one && s.list->count > 1;
+    const bool narrow = has_one && op == SN_OP_FUSED;
+    if ((many || mixed || narrow) && told_before(b, &s))
+        return;
+    if (many) {
+        report(b, s.section, s.key,
+               "%d expansions are offered; expected at most %d",
+               s.list->count, SN_MAX_CHOICES);
+    } else if (mixed) {
+        report(b, s.section, s.key,
+               "expansion 1 stands beside others; expected it alone, or "
+               "expansions from 2 on");
+    } else if (narrow) {
+        report(b, s.section, s.key,
+               "expansion 1 is offered to fused blocks (of %s); expected 2 "
+               "to %d",
+               section, SN_MAX_EXPANSION);
+    } else {
+        of->n_k = 1;
+        of->k[0] = KERNEL;
+        of->n_e = sort_list(of->e, &of->star_e, s.list);
+    }
+}
+
+/* What every block of a stage offers. */
+static void add_ops(struct builder *b, struct sn_block_space *offer,
+                    const struct sn_stage_options *stage, const char *section)
+{
+    const struct sn_name_list *list =
+        stage->op.count ? &stage->op : &b->space->op;
+    for (int i = 0; i < list->count; i++) {
+        const sn_block_op op = (sn_block_op)list->value[i];
+        offer->op[offer->n_op] = op;
+        if (list->star == i || (list->star < 0 && op == SN_OP_IBN))
+            offer->star_op = offer->n_op;
+        offer->n_op++;
+        add_expansions(b, &offer->of[op], stage, section, op);
+    }
+}
+
+static void add_stage(struct builder *b, struct sn_stage_space *s,
+                      const struct sn_stage_options *stage, int number)
+{
+    char section[24];
+    snprintf(section, sizeof section, "stage.%d", number);
+    s->width = stage->width;
+    s->stride = stage->stride;
+    if (stage->depth.count > SN_MAX_CHOICES) {
+        report(b, section, "depth",
+               "%d depths are offered; expected at most %d",
+               stage->depth.count, SN_MAX_CHOICES);
+        return;
+    }
+    s->n_depth = sort_list(s->depth, &s->star_depth, &stage->depth);
+    struct sn_block_space offer = {0};
+    add_ops(b, &offer, stage, section);
+    for (int ib = 0; ib < s->depth[s->n_depth - 1]; ib++)
+        s->block[ib] = offer;
+}
+
+/* What the data set brings. */
+static void check_images(struct builder *b, const struct sn_space *space)
+{
+    if (space->h < 1 || space->h > SN_MAX_SIDE || space->w < 1 ||
+        space->w > SN_MAX_SIDE || space->c < 1 || space->c > SN_MAX_WIDTH)
+        report(b, "data", "set",
+               "the images are %dx%dx%d; expected sides 1 to %d and 1 to %d "
+               "channels",
+               space->h, space->w, space->c, SN_MAX_SIDE, SN_MAX_WIDTH);
+    if (space->classes < 2 || space->classes > SN_MAX_CLASSES)
+        report(b, "data", "set",
+               "the images have %d classes; expected 2 to %d", space->classes,
+               SN_MAX_CLASSES);
+}
+
+sn_status sn_space_from_options(struct sn_space *space,
+                                const struct sn_space_options *options,
+                                const struct sn_stage_options *stages,
+                                int n_stages, int h, int w, int c, int classes,
+                                sn_space_fault_fn *fault, void *ctx)
+{
+    SN_CHECK(n_stages <= SN_MAX_STAGES);
+    struct builder b = {.space = options, .fault = fault, .ctx = ctx};
+    struct sn_space made = {.h = h,
+                            .w = w,
+                            .c = c,
+                            .classes = classes,
+                            .stem = options->stem,
+                            .stem_stride = options->stem_stride,
+                            .head = options->head,
+                            .act = (sn_act)options->act,
+                            .n_stages = n_stages};
+    check_images(&b, &made);
+    if (n_stages < 1)
+        report(&b, "stage.1", "width",
+               "the net has no stages; expected sections [stage.1], "
+               "[stage.2], ...");
+    for (int is = 0; is < n_stages; is++)
+        add_stage(&b, &made.stage[is], &stages[is], is + 1);
+    if (b.faults)
+        return SN_ERR_CONFIG;
+    *space = made;
+    return SN_OK;
+}
