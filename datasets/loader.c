@@ -1,0 +1,252 @@
+#include "datasets/loader.h"
+
+/* Batches from images in memory.
+ *
+ * An image lies on a canvas of the network's side: as it is and centred when
+ * it is smaller, scaled down (each pixel the mean of the area it covers, the
+ * ratio of the sides kept) when it is larger.  The canvas is moved, mirrored
+ * and cut by two index maps, one for rows and one for columns, so every pixel
+ * is looked up once.  Bytes become numbers through a table of 256 per
+ * channel. */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "datasets/datasets_internal.h"
+
+#define CHANNELS_MAX 4
+
+/* Normalised values of the bytes. */
+struct scale {
+    float of[CHANNELS_MAX][256];
+};
+
+/* Where the images of a set lie on the canvas. */
+struct placing {
+    int top, left, h, w;   /* in canvas pixels */
+    double step_y, step_x; /* image pixels of a canvas pixel; 1 unless scaled */
+};
+
+/* An output being written: one image of a batch. */
+struct target {
+    float *x; /* [size, size, step] */
+    int size, step, channels;
+};
+
+sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
+                         const struct sn_images *images, const int *index,
+                         int n, int batch, int size, int pixel_step,
+                         const struct sn_augment *augment, int shuffle,
+                         uint64_t seed, struct sn_error *err)
+{
+    SN_CHECK(n >= 0 && batch >= 1 && size >= 1 && size <= SN_SIDE_MAX);
+    SN_CHECK(images->c <= CHANNELS_MAX && images->c <= pixel_step);
+    struct sn_loader made = {
+        .images = images,
+        .index = index,
+        .n = n,
+        .batch = batch,
+        .size = size,
+        .channels = images->c,
+        .pixel_step = pixel_step,
+        .augment = augment ? *augment : (struct sn_augment){0},
+        .shuffle = shuffle,
+        .seed = seed,
+        .order_epoch = -1,
+    };
+    memcpy(made.mean, set->mean, sizeof made.mean);
+    memcpy(made.deviation, set->deviation, sizeof made.deviation);
+    SN_TRY(sn_augment_check(&made.augment, size, err));
+    if (shuffle && n < batch)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "batch: %d images do not fill a batch of %d", n, batch);
+    made.order = malloc((size_t)n * sizeof *made.order + 1);
+    if (!made.order)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory to order %d images", n);
+    memcpy(made.order, index, (size_t)n * sizeof *made.order);
+    *l = made;
+    return SN_OK;
+}
+
+int sn_loader_batches(const struct sn_loader *l)
+{
+    return l->shuffle ? l->n / l->batch : (l->n + l->batch - 1) / l->batch;
+}
+
+/* Fisher-Yates from the order of `index`: each epoch's order is its own draw
+ * and depends on no epoch before it. */
+static void make_order(struct sn_loader *l, int epoch)
+{
+    const struct sn_rng rng = sn_rng_make(l->seed, SN_RNG_SHUFFLE);
+    memcpy(l->order, l->index, (size_t)l->n * sizeof *l->order);
+    for (int i = l->n - 1; i > 0; i--) {
+        const uint32_t j = sn_rng_below(rng, (uint32_t)epoch, (uint32_t)i, 0,
+                                        (uint32_t)i + 1);
+        const int swap = l->order[i];
+        l->order[i] = l->order[j];
+        l->order[j] = swap;
+    }
+    l->order_epoch = epoch;
+}
+
+static float normalised(float value, float mean, float deviation)
+{
+    return (value / 255.0f - mean) / deviation;
+}
+
+static void make_scale(struct scale *s, const struct sn_loader *l)
+{
+    for (int ic = 0; ic < l->channels; ic++)
+        for (int v = 0; v < 256; v++)
+            s->of[ic][v] =
+                normalised((float)v, l->mean[ic], l->deviation[ic]);
+}
+
+static struct placing place(const struct sn_images *im, int size)
+{
+    const int longest = im->h > im->w ? im->h : im->w;
+    const double shrink = longest > size ? (double)size / longest : 1.0;
+    struct placing p;
+    p.h = (int)fmax(1.0, round(im->h * shrink));
+    p.w = (int)fmax(1.0, round(im->w * shrink));
+    p.top = (size - p.h) / 2;
+    p.left = (size - p.w) / 2;
+    p.step_y = (double)im->h / p.h;
+    p.step_x = (double)im->w / p.w;
+    return p;
+}
+
+/* How much of pixel i lies in [from, to). */
+static double overlap(int i, double from, double to)
+{
+    return fmin(i + 1.0, to) - fmax((double)i, from);
+}
+
+/* The mean of one channel over the area of the image that canvas pixel (y, x)
+ * of the placed picture covers. */
+static float area_mean(const struct sn_images *im, const uint8_t *pixels,
+                       const struct placing *p, int y, int x, int ic)
+{
+    const double y0 = y * p->step_y, x0 = x * p->step_x;
+    const double y1 = fmin(y0 + p->step_y, im->h);
+    const double x1 = fmin(x0 + p->step_x, im->w);
+    double sum = 0.0;
+    for (int iy = (int)y0; iy < y1; iy++) {
+        const uint8_t *row = pixels + (size_t)iy * (size_t)(im->w * im->c);
+        double row_sum = 0.0;
+        for (int ix = (int)x0; ix < x1; ix++)
+            row_sum += overlap(ix, x0, x1) * row[ix * im->c + ic];
+        sum += overlap(iy, y0, y1) * row_sum;
+    }
+    return (float)(sum / ((y1 - y0) * (x1 - x0)));
+}
+
+/* One row of output from a row of the image, columns as mapped; a column
+ * outside the picture gives zeros. */
+static void write_row(const struct target *t, float *x, const uint8_t *row,
+                      const int *col, const struct scale *s)
+{
+    memset(x, 0, (size_t)t->size * (size_t)t->step * sizeof *x);
+    for (int ix = 0; ix < t->size; ix++, x += t->step) {
+        if (col[ix] < 0)
+            continue;
+        const uint8_t *pixel = row + col[ix] * t->channels;
+        for (int ic = 0; ic < t->channels; ic++)
+            x[ic] = s->of[ic][pixel[ic]];
+    }
+}
+
+/* The same where the picture is scaled down. */
+static void write_scaled_row(const struct target *t, float *x,
+                             const struct sn_loader *l, const uint8_t *pixels,
+                             const struct placing *p, int y, const int *col)
+{
+    memset(x, 0, (size_t)t->size * (size_t)t->step * sizeof *x);
+    for (int ix = 0; ix < t->size; ix++, x += t->step) {
+        if (col[ix] < 0)
+            continue;
+        for (int ic = 0; ic < t->channels; ic++)
+            x[ic] = normalised(area_mean(l->images, pixels, p, y, col[ix], ic),
+                               l->mean[ic], l->deviation[ic]);
+    }
+}
+
+/* Turns rows (columns) of the canvas into those of a picture that takes
+ * `extent` of them from `first` on; -1 outside it. */
+static void map_into_picture(int *from, int size, int first, int extent)
+{
+    for (int i = 0; i < size; i++) {
+        const int at = from[i] - first;
+        from[i] = at >= 0 && at < extent ? at : -1;
+    }
+}
+
+static void cut_out(const struct target *t, const struct sn_move *m)
+{
+    for (int iy = m->cut_y; iy < m->cut_y + m->cut; iy++)
+        memset(t->x + ((ptrdiff_t)iy * t->size + m->cut_x) * t->step, 0,
+               (size_t)m->cut * (size_t)t->step * sizeof *t->x);
+}
+
+static void write_image(const struct target *t, const struct sn_loader *l,
+                        const struct placing *p, const struct scale *s,
+                        int image, int epoch)
+{
+    const struct sn_images *im = l->images;
+    const size_t row_bytes = (size_t)im->w * (size_t)im->c;
+    const uint8_t *pixels =
+        im->pixels + (size_t)image * (size_t)im->h * row_bytes;
+    const struct sn_move m =
+        sn_augment_draw(&l->augment, l->seed, epoch, image, t->size);
+
+    int row[SN_SIDE_MAX], col[SN_SIDE_MAX];
+    sn_augment_map(row, t->size, m.dy, false);
+    sn_augment_map(col, t->size, m.dx, m.flip);
+    map_into_picture(row, t->size, p->top, p->h);
+    map_into_picture(col, t->size, p->left, p->w);
+
+    const ptrdiff_t row_step = (ptrdiff_t)t->size * t->step;
+    const bool scaled = p->h != im->h || p->w != im->w;
+    for (int iy = 0; iy < t->size; iy++) {
+        float *x = t->x + iy * row_step;
+        if (row[iy] < 0)
+            memset(x, 0, (size_t)row_step * sizeof *x);
+        else if (scaled)
+            write_scaled_row(t, x, l, pixels, p, row[iy], col);
+        else
+            write_row(t, x, pixels + (size_t)row[iy] * row_bytes, col, s);
+    }
+    cut_out(t, &m);
+}
+
+int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
+                    int *labels)
+{
+    SN_CHECK(ib >= 0 && ib < sn_loader_batches(l));
+    if (l->shuffle && l->order_epoch != epoch)
+        make_order(l, epoch);
+    const int first = ib * l->batch;
+    const int n = l->n - first < l->batch ? l->n - first : l->batch;
+
+    struct scale s;
+    make_scale(&s, l);
+    const struct placing p = place(l->images, l->size);
+    const ptrdiff_t image_step = (ptrdiff_t)l->size * l->size * l->pixel_step;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        const int image = l->order[first + i];
+        const struct target t = {x + i * image_step, l->size, l->pixel_step,
+                                 l->channels};
+        write_image(&t, l, &p, &s, image, epoch);
+        labels[i] = l->images->labels[image];
+    }
+    return n;
+}
+
+void sn_loader_release(struct sn_loader *l)
+{
+    free(l->order);
+    *l = (struct sn_loader){0};
+}
