@@ -62,10 +62,12 @@ struct sn_option_name {
 struct sn_option {
     const char *key;
     enum sn_option_type type;
-    size_t offset;        /* of the field in the room's struct */
-    const char *fallback; /* default as it would be written; NULL: required */
+    size_t offset; /* of the field in the room's struct */
+    /* Default as it would be written.  NULL: required.  "": may be left out,
+     * the field then is empty (0, "", a list or quantity without a value). */
+    const char *fallback;
     double min, max; /* inclusive range, in base units; min > max: no range */
-    bool allow_none; /* quantities: `none` is a value */
+    bool allow_none; /* `none` is a value: the empty field, see above */
     bool allow_percent;
     const struct sn_option_name *names; /* ends with a NULL name */
     const char *unit; /* shown by `supernet config`, "" for none */
@@ -92,9 +94,15 @@ sn_status sn_option_parse(const struct sn_option *o, void *base,
  * field to zero).  A default that does not parse is a fault of ours. */
 void sn_option_defaults(const struct sn_option_table *t, void *base);
 
-/* Writes the value of `o` as it could stand in an INI file. */
+/* Writes the value of `o` as it could stand in an INI file, so that parsing it
+ * gives the same field to the last bit; "" for an empty field that cannot be
+ * written as `none`. */
 void sn_option_print(const struct sn_option *o, const void *base, char *buf,
                      size_t size);
+
+/* What a value of this row looks like, for `supernet config`: "a whole number,
+ * 1 to 64", "one of relu, relu6", ... */
+void sn_option_expected(const struct sn_option *o, char *buf, size_t size);
 
 /* The row named `key`, or NULL. */
 const struct sn_option *sn_option_find(const struct sn_option_table *t,

@@ -1,0 +1,314 @@
+/* Options: typed fields back into text, and what a row expects in words. */
+
+#include "base/option.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/option_internal.h"
+#include "base/text.h"
+
+static const struct sn_unit time_units[] = {
+    {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {NULL, 0}};
+static const struct sn_unit size_units[] = {
+    {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {NULL, 0}};
+static const struct sn_unit frequency_units[] = {
+    {"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}, {NULL, 0}};
+
+const struct sn_unit *sn_option_units(enum sn_option_type type)
+{
+    return type == SN_OPT_TIME   ? time_units
+           : type == SN_OPT_SIZE ? size_units
+                                 : frequency_units;
+}
+
+size_t sn_option_field_size(enum sn_option_type type)
+{
+    switch (type) {
+    case SN_OPT_INT:
+    case SN_OPT_NAME:
+    case SN_OPT_THREADS:
+        return sizeof(int);
+    case SN_OPT_UINT64:
+        return sizeof(uint64_t);
+    case SN_OPT_REAL:
+        return sizeof(double);
+    case SN_OPT_BOOL:
+        return sizeof(bool);
+    case SN_OPT_TEXT:
+    case SN_OPT_PATH:
+    case SN_OPT_AUGMENT:
+        return SN_TEXT_MAX;
+    case SN_OPT_INT_LIST:
+        return sizeof(struct sn_int_list);
+    case SN_OPT_NAME_LIST:
+        return sizeof(struct sn_name_list);
+    case SN_OPT_TIME:
+    case SN_OPT_SIZE:
+    case SN_OPT_FREQUENCY:
+        return sizeof(struct sn_quantity);
+    }
+    SN_CHECK(!"an option type of the table");
+    return 0;
+}
+
+void sn_option_set_empty(const struct sn_option *o, union sn_option_value *v)
+{
+    memset(v, 0, sizeof *v);
+    if (o->type == SN_OPT_INT_LIST)
+        v->ints.star = -1;
+    if (o->type == SN_OPT_NAME_LIST)
+        v->names.star = -1;
+}
+
+/* ---- a value ---- */
+
+static const char *name_of(const struct sn_option *o, int value)
+{
+    const struct sn_option_name *n = o->names;
+    while (n->name && n->value != value)
+        n++;
+    SN_CHECK(n->name != NULL);
+    return n->name;
+}
+
+/* The unit and the shortest number that parse back into exactly q->value: the
+ * largest unit that leaves at least 1, or a smaller one where that number does
+ * not exist. */
+static void print_quantity(const struct sn_option *o,
+                           const struct sn_quantity *q, char *buf, size_t size)
+{
+    char number[40];
+    if (q->percent) {
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(number, sizeof number, "%.*g", digits, q->value * 100);
+            if (strtod(number, NULL) / 100 == q->value)
+                break;
+        }
+        snprintf(buf, size, "%s %%", number);
+        return;
+    }
+    const struct sn_unit *units = sn_option_units(o->type), *u = units;
+    while (u[1].name && fabs(q->value) >= u[1].scale)
+        u++;
+    for (;; u--) {
+        sn_text_real(number, sizeof number, q->value / u->scale);
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(number, sizeof number, "%.*g", digits,
+                     q->value / u->scale);
+            if (strtod(number, NULL) * u->scale == q->value)
+                break;
+        }
+        if (strtod(number, NULL) * u->scale == q->value || u == units)
+            break;
+    }
+    snprintf(buf, size, "%s %s", number, u->name);
+}
+
+static void print_list(const struct sn_option *o, const int *value, int count,
+                       int star, char *buf, size_t size)
+{
+    struct sn_text t = {0};
+    for (int i = 0; i < count; i++) {
+        const char *comma = i ? ", " : "", *mark = i == star ? "*" : "";
+        if (o->type == SN_OPT_INT_LIST)
+            sn_text_add(&t, "%s%d%s", comma, value[i], mark);
+        else
+            sn_text_add(&t, "%s%s%s", comma, name_of(o, value[i]), mark);
+    }
+    snprintf(buf, size, "%s", t.data ? t.data : "");
+    sn_text_release(&t);
+}
+
+static void print_set(const struct sn_option *o, const union sn_option_value *v,
+                      char *buf, size_t size)
+{
+    switch (o->type) {
+    case SN_OPT_INT:
+        snprintf(buf, size, "%d", v->integer);
+        break;
+    case SN_OPT_THREADS:
+        snprintf(buf, size, v->integer ? "%d" : "auto", v->integer);
+        break;
+    case SN_OPT_UINT64:
+        snprintf(buf, size, "%llu", (unsigned long long)v->wide);
+        break;
+    case SN_OPT_REAL:
+        sn_text_real(buf, size, v->real);
+        break;
+    case SN_OPT_BOOL:
+        snprintf(buf, size, "%s", v->flag ? "yes" : "no");
+        break;
+    case SN_OPT_NAME:
+        snprintf(buf, size, "%s", name_of(o, v->integer));
+        break;
+    case SN_OPT_TEXT:
+    case SN_OPT_PATH:
+    case SN_OPT_AUGMENT:
+        snprintf(buf, size, "%s", v->text);
+        break;
+    case SN_OPT_INT_LIST:
+        print_list(o, v->ints.value, v->ints.count, v->ints.star, buf, size);
+        break;
+    case SN_OPT_NAME_LIST:
+        print_list(o, v->names.value, v->names.count, v->names.star, buf, size);
+        break;
+    case SN_OPT_TIME:
+    case SN_OPT_SIZE:
+    case SN_OPT_FREQUENCY:
+        print_quantity(o, &v->quantity, buf, size);
+        break;
+    }
+}
+
+/* Whether a field holds nothing: of a type that can, or where the row says so.
+ */
+static bool is_empty(const struct sn_option *o, const union sn_option_value *v)
+{
+    switch (o->type) {
+    case SN_OPT_TEXT:
+    case SN_OPT_PATH:
+    case SN_OPT_AUGMENT:
+        return !v->text[0];
+    case SN_OPT_INT_LIST:
+        return v->ints.count == 0;
+    case SN_OPT_NAME_LIST:
+        return v->names.count == 0;
+    case SN_OPT_TIME:
+    case SN_OPT_SIZE:
+    case SN_OPT_FREQUENCY:
+        return !v->quantity.set;
+    case SN_OPT_INT: /* 0 is empty only where 0 cannot be written */
+        return v->integer == 0 && o->min > 0 && o->min <= o->max;
+    case SN_OPT_REAL:
+        return !(v->real < 0 || v->real > 0) && o->min > 0 && o->min <= o->max;
+    default:
+        return false;
+    }
+}
+
+void sn_option_print(const struct sn_option *o, const void *base, char *buf,
+                     size_t size)
+{
+    union sn_option_value v;
+    memcpy(&v, (const char *)base + o->offset, sn_option_field_size(o->type));
+    if (is_empty(o, &v))
+        snprintf(buf, size, "%s", o->allow_none ? "none" : "");
+    else
+        print_set(o, &v, buf, size);
+}
+
+/* ---- what is expected ---- */
+
+/* ", 1 to 64", ", at least 0", "" for no range. */
+static const char *range_words(const struct sn_option *o, char *buf,
+                               size_t size)
+{
+    char low[40], high[40];
+    sn_text_real(low, sizeof low, o->min);
+    sn_text_real(high, sizeof high, o->max);
+    if (o->min > o->max || (isinf(o->min) && isinf(o->max)))
+        buf[0] = '\0';
+    else if (isinf(o->max) || o->max >= INT_MAX)
+        snprintf(buf, size, ", at least %s", low);
+    else if (isinf(o->min))
+        snprintf(buf, size, ", at most %s", high);
+    else
+        snprintf(buf, size, ", %s to %s", low, high);
+    return buf;
+}
+
+/* The range of a quantity, in the unit that suits each end. */
+static const char *quantity_range(const struct sn_option *o, char *buf,
+                                  size_t size)
+{
+    char low[60], high[60];
+    const struct sn_quantity ends[2] = {{.set = true, .value = o->min},
+                                        {.set = true, .value = o->max}};
+    if (o->min > o->max) {
+        snprintf(buf, size, ", more than 0");
+        return buf;
+    }
+    print_quantity(o, &ends[0], low, sizeof low);
+    print_quantity(o, &ends[1], high, sizeof high);
+    if (isinf(o->max))
+        snprintf(buf, size, ", at least %s", low);
+    else
+        snprintf(buf, size, ", %s to %s", low, high);
+    return buf;
+}
+
+static void add_names(struct sn_text *t, const struct sn_option *o)
+{
+    for (const struct sn_option_name *n = o->names; n->name; n++)
+        sn_text_add(t, "%s%s", n == o->names ? "" : ", ", n->name);
+}
+
+static void add_units(struct sn_text *t, const struct sn_option *o)
+{
+    const struct sn_unit *units = sn_option_units(o->type);
+    for (const struct sn_unit *u = units; u->name; u++)
+        sn_text_add(t, "%s%s", u == units ? "" : ", ", u->name);
+    sn_text_add(t, "%s", o->allow_percent ? ", %" : "");
+}
+
+static void add_expected(struct sn_text *t, const struct sn_option *o)
+{
+    char range[160];
+    switch (o->type) {
+    case SN_OPT_INT:
+        sn_text_add(t, "a whole number%s", range_words(o, range, sizeof range));
+        break;
+    case SN_OPT_UINT64:
+        sn_text_add(t, "a whole number, 0 to %llu",
+                    (unsigned long long)UINT64_MAX);
+        break;
+    case SN_OPT_REAL:
+        sn_text_add(t, "a number%s", range_words(o, range, sizeof range));
+        break;
+    case SN_OPT_BOOL:
+        sn_text_add(t, "yes or no");
+        break;
+    case SN_OPT_NAME:
+        sn_text_add(t, "%s", o->names[1].name ? "one of " : "");
+        add_names(t, o);
+        break;
+    case SN_OPT_TEXT:
+    case SN_OPT_AUGMENT:
+        sn_text_add(t, "text");
+        break;
+    case SN_OPT_PATH:
+        sn_text_add(t, "a path");
+        break;
+    case SN_OPT_INT_LIST:
+        sn_text_add(t, "whole numbers%s", range_words(o, range, sizeof range));
+        break;
+    case SN_OPT_NAME_LIST:
+        sn_text_add(t, "a list of ");
+        add_names(t, o);
+        break;
+    case SN_OPT_TIME:
+    case SN_OPT_SIZE:
+    case SN_OPT_FREQUENCY:
+        sn_text_add(t, "a number with a unit (");
+        add_units(t, o);
+        sn_text_add(t, ")%s", quantity_range(o, range, sizeof range));
+        break;
+    case SN_OPT_THREADS:
+        sn_text_add(t, "auto or a whole number%s",
+                    range_words(o, range, sizeof range));
+        break;
+    }
+}
+
+void sn_option_expected(const struct sn_option *o, char *buf, size_t size)
+{
+    struct sn_text t = {0};
+    add_expected(&t, o);
+    sn_text_add(&t, "%s", o->allow_none ? ", or none" : "");
+    snprintf(buf, size, "%s", t.data ? t.data : "");
+    sn_text_release(&t);
+}
