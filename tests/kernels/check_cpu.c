@@ -1,0 +1,63 @@
+/* Which instruction sets are found, and which a name selects. */
+#include "kernel_check.h"
+
+static void check_found(void **state)
+{
+    const unsigned found = sn_cpu_isa();
+    (void)state;
+    assert_int_equal(found & ~(unsigned)(SN_ISA_AVX2 | SN_ISA_AVX512), 0);
+    if (found & SN_ISA_AVX512) /* each set includes those below it */
+        assert_true(found & SN_ISA_AVX2);
+}
+
+static void check_lower(void **state)
+{
+    const unsigned avx2 = SN_ISA_AVX2, both = SN_ISA_AVX2 | SN_ISA_AVX512;
+    const unsigned untouched = 77;
+    unsigned isa = untouched;
+    (void)state;
+
+    assert_int_equal(sn_cpu_lower(both, "sse", &isa), -1);
+    assert_int_equal(sn_cpu_lower(both, "", &isa), -1);
+    assert_int_equal(sn_cpu_lower(both, "AVX2", &isa), -1);
+    assert_int_equal(sn_cpu_lower(avx2, "avx512", &isa), -2);
+    assert_int_equal(sn_cpu_lower(SN_ISA_REF, "avx2", &isa), -2);
+    assert_int_equal(isa, untouched);
+
+    assert_int_equal(sn_cpu_lower(both, "ref", &isa), 0);
+    assert_int_equal(isa, SN_ISA_REF);
+    assert_int_equal(sn_cpu_lower(both, "avx2", &isa), 0);
+    assert_int_equal(isa, avx2);
+    assert_int_equal(sn_cpu_lower(both, "avx512", &isa), 0);
+    assert_int_equal(isa, both);
+}
+
+/* Every slot is filled at every set, and the log's word is right. */
+static void check_table(void **state)
+{
+    (void)state;
+    for (int i = 0; i < COUNT(kernel_isa); i++) {
+        struct sn_kernels k;
+        memset(&k, 0, sizeof k);
+        sn_kernels_init(&k, kernel_isa[i].set);
+        for (size_t at = 0; at < offsetof(struct sn_kernels, isa);
+             at += sizeof k.gemm) {
+            sn_gemm_fn *slot; /* any function: only NULL is looked for */
+            memcpy(&slot, (const char *)&k + at, sizeof slot);
+            assert_true(slot != NULL);
+        }
+#ifdef __x86_64__
+        assert_string_equal(k.isa, kernel_isa[i].name);
+#endif
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(check_found),
+        cmocka_unit_test(check_lower),
+        cmocka_unit_test(check_table),
+    };
+    return cmocka_run_group_tests_name("kernels cpu", tests, NULL, NULL);
+}

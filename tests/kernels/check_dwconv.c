@@ -1,0 +1,174 @@
+/* Depthwise convolution against the reference; its passes against each other. */
+#include "windows.h"
+
+/* The weights of a k x k kernel as the centre crop of a wider one, its channels
+ * as the prefix of more; all the rest is NaN. */
+struct crop {
+    struct rows all;
+    const sn_real *w;
+    ptrdiff_t row, col;
+};
+
+static struct crop make_crop(int c, int gap, int k)
+{
+    const int border = gap ? 1 : 0, wide = k + 2 * border;
+    struct crop crop = {.all = rows_noise(c, (ptrdiff_t)wide * wide, gap, 1)};
+    crop.col = crop.all.ld;
+    crop.row = wide * crop.col;
+    crop.w = crop.all.x + border * (crop.row + crop.col);
+    for (int ih = 0; ih < wide; ih++)
+        for (int iw = 0; iw < wide; iw++)
+            if (ih < border || iw < border || ih >= wide - border ||
+                iw >= wide - border)
+                check_poison(crop.all.x + ih * crop.row + iw * crop.col, c);
+    return crop;
+}
+
+static void fwd_once(const struct sn_kernels *ref, const struct sn_kernels *opt,
+                     int c, int gap, const struct sn_window *win)
+{
+    const ptrdiff_t in = (ptrdiff_t)win->h * win->w;
+    const ptrdiff_t out = (ptrdiff_t)win->oh * win->ow;
+    const struct rows x = rows_noise(c, in, gap, 1), near = rows_again(&x, 1);
+    const struct crop w = make_crop(c, gap, win->k);
+    const struct rows want = rows_unset(c, out, 3 - gap);
+    const struct rows got = rows_copy(&want), tight = rows_again(&want, 0);
+
+    ref->dwconv_fwd(want.x, want.ld, x.x, x.ld, w.w, w.row, w.col, c, win);
+    opt->dwconv_fwd(got.x, got.ld, x.x, x.ld, w.w, w.row, w.col, c, win);
+    rows_near(&got, &want, SN_TOL(win->k * win->k));
+    opt->dwconv_fwd(tight.x, tight.ld, near.x, near.ld, w.w, w.row, w.col, c,
+                    win);
+    rows_same(&tight, &got);
+}
+
+static void data_once(const struct sn_kernels *ref,
+                      const struct sn_kernels *opt, int c, int gap,
+                      const struct sn_window *win)
+{
+    const ptrdiff_t in = (ptrdiff_t)win->h * win->w;
+    const ptrdiff_t out = (ptrdiff_t)win->oh * win->ow;
+    const struct rows dy = rows_noise(c, out, gap, 1);
+    const struct rows near = rows_again(&dy, 1);
+    const struct crop w = make_crop(c, gap, win->k);
+    const struct rows want = rows_unset(c, in, 3 - gap);
+    const struct rows got = rows_copy(&want), tight = rows_again(&want, 0);
+
+    ref->dwconv_bwd_data(want.x, want.ld, dy.x, dy.ld, w.w, w.row, w.col, c,
+                         win);
+    opt->dwconv_bwd_data(got.x, got.ld, dy.x, dy.ld, w.w, w.row, w.col, c, win);
+    rows_near(&got, &want, SN_TOL(win->k * win->k));
+    opt->dwconv_bwd_data(tight.x, tight.ld, near.x, near.ld, w.w, w.row, w.col,
+                         c, win);
+    rows_same(&tight, &got);
+}
+
+static void weight_once(const struct sn_kernels *ref,
+                        const struct sn_kernels *opt, int c, int gap,
+                        const struct sn_window *win)
+{
+    const ptrdiff_t in = (ptrdiff_t)win->h * win->w;
+    const ptrdiff_t out = (ptrdiff_t)win->oh * win->ow;
+    const struct rows x = rows_noise(c, in, gap, 1), near = rows_again(&x, 1);
+    const struct rows dy = rows_noise(c, out, 3 - gap, 1);
+    const struct rows near_dy = rows_again(&dy, 1);
+    const struct rows want = rows_noise(c, win->k * win->k, gap, 1);
+    const struct rows got = rows_copy(&want), tight = rows_again(&want, 1);
+
+    ref->dwconv_bwd_weight(want.x, want.ld, x.x, x.ld, dy.x, dy.ld, c, win);
+    opt->dwconv_bwd_weight(got.x, got.ld, x.x, x.ld, dy.x, dy.ld, c, win);
+    rows_near(&got, &want, SN_TOL(out));
+    opt->dwconv_bwd_weight(tight.x, tight.ld, near.x, near.ld, near_dy.x,
+                           near_dy.ld, c, win);
+    rows_same(&tight, &got);
+}
+
+/* <fwd(x, w), dy> = <x, bwd_data(dy, w)> = <w, bwd_weight(x, dy)> */
+static void adjoint_once(const struct sn_kernels *ref,
+                         const struct sn_kernels *opt, int c, int gap,
+                         const struct sn_window *win)
+{
+    const ptrdiff_t in = (ptrdiff_t)win->h * win->w;
+    const ptrdiff_t out = (ptrdiff_t)win->oh * win->ow;
+    const int taps = win->k * win->k;
+    const struct rows x = rows_noise(c, in, gap, 1);
+    const struct rows w = rows_noise(c, taps, gap, 1);
+    const struct rows dy = rows_noise(c, out, gap, 1);
+    const struct rows y = rows_unset(c, out, 0), dx = rows_unset(c, in, 0);
+    const struct rows dw = rows_unset(c, taps, 0);
+    const double tol = (double)(out * c) * SN_TOL(taps);
+    (void)ref;
+
+    for (ptrdiff_t i = 0; i < taps * c; i++)
+        dw.x[i] = 0;
+    opt->dwconv_fwd(y.x, y.ld, x.x, x.ld, w.x, win->k * w.ld, w.ld, c, win);
+    opt->dwconv_bwd_data(dx.x, dx.ld, dy.x, dy.ld, w.x, win->k * w.ld, w.ld, c,
+                         win);
+    opt->dwconv_bwd_weight(dw.x, dw.ld, x.x, x.ld, dy.x, dy.ld, c, win);
+    const double product = rows_dot(&y, &dy);
+    near_double(rows_dot(&x, &dx), product, tol);
+    near_double(rows_dot(&w, &dw), product, tol);
+}
+
+static const int kernels[] = {1, 2, 3, 4, 5, 7, 9};
+
+static void check_fwd(const struct sn_kernels *ref,
+                      const struct sn_kernels *opt)
+{
+    for (int i = 0; i < COUNT(kernels); i++)
+        walk_windows(ref, opt, kernels[i], fwd_once);
+}
+
+static void check_data(const struct sn_kernels *ref,
+                       const struct sn_kernels *opt)
+{
+    for (int i = 0; i < COUNT(kernels); i++)
+        walk_windows(ref, opt, kernels[i], data_once);
+}
+
+static void check_weight(const struct sn_kernels *ref,
+                         const struct sn_kernels *opt)
+{
+    for (int i = 0; i < COUNT(kernels); i++)
+        walk_windows(ref, opt, kernels[i], weight_once);
+}
+
+static void check_adjoint(const struct sn_kernels *ref,
+                          const struct sn_kernels *opt)
+{
+    for (int i = 0; i < COUNT(kernels); i++)
+        walk_windows(ref, opt, kernels[i], adjoint_once);
+}
+
+/* An image of 32 x 32 as in training: whole tiles, and sums of many terms. */
+static void check_large(const struct sn_kernels *ref,
+                        const struct sn_kernels *opt)
+{
+    for (int k = 3; k <= 7; k += 2) {
+        for (int stride = 1; stride <= 2; stride++) {
+            const struct sn_window win = {.h = 32, .w = 32, .k = k,
+                                          .stride = stride, .pad = k / 2,
+                                          .oh = 32 / stride,
+                                          .ow = 32 / stride};
+            describe("c=24 h=32 w=32 k=%d stride=%d", k, stride);
+            fwd_once(ref, opt, 24, 0, &win);
+            data_once(ref, opt, 24, 0, &win);
+            weight_once(ref, opt, 24, 0, &win);
+            check_guards();
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct kernel_test tests[] = {
+        {SLOT(dwconv_fwd), 0, check_fwd},
+        {SLOT(dwconv_bwd_data), 0, check_data},
+        {SLOT(dwconv_bwd_weight), 0, check_weight},
+        {"dwconv at 32x32", offsetof(struct sn_kernels, dwconv_fwd), 0,
+         check_large},
+        {"dwconv passes agree", offsetof(struct sn_kernels, dwconv_fwd), 1,
+         check_adjoint},
+    };
+    return kernel_tests("kernels dwconv", tests, COUNT(tests));
+}
