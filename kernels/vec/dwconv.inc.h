@@ -4,8 +4,9 @@
  * it reads again for the next taps are still in the first-level cache.  Within
  * an output row a tile of up to V_TILE columns stays in registers while the tap
  * rows pass by; each input pixel of a tap row is loaded once and serves every
- * column that it reaches.  Columns whose taps leave the image are computed one
- * by one with clipped taps; tap rows that leave it are skipped.
+ * column that it reaches.  Input pixels outside of the image are skipped: whole
+ * tap rows, and in the first and last tiles of a row single columns, for which
+ * such tiles have code of their own.
  *
  * The gradient of the input is the same loop.  The input pixels of one phase
  * (their position modulo the stride) see a fixed subset of the taps, and along
@@ -33,6 +34,11 @@ V_INLINE int least(int a, int b)
 V_INLINE int most(int a, int b)
 {
     return a > b ? a : b;
+}
+
+V_INLINE int inside(int i, int extent)
+{
+    return i >= 0 && i < extent;
 }
 
 /* ---- forward, and the gradient of the input ---- */
@@ -65,25 +71,28 @@ V_INLINE struct band find_band(const struct corr *q, int ih)
                          .rows = hi - lo};
 }
 
-/* Output columns iw .. iw + n - 1, all taps of which are inside. */
+/* n output columns from iw on; with `clipped`, taps may be outside. */
 V_INLINE void corr_tile(const struct corr *q, float *y, struct band in, int iw,
-                        const int kw, const int stride, const int n, v_mask m,
-                        const int full)
+                        const int kw, const int stride, const int n,
+                        const int clipped, v_mask m, const int full)
 {
-    const float *x = in.x + ((ptrdiff_t)iw * stride - q->pad_w) * q->x_col;
+    const int left = iw * stride - q->pad_w;
     const float *wt = in.wt;
     v_f32 acc[V_TILE], tap[V_TAPS];
 
     V_UNROLL
     for (int it = 0; it < n; it++)
         acc[it] = v_zero();
-    for (int jh = 0; jh < in.rows; jh++, x += q->x_row, wt += q->w_row) {
+    for (int jh = 0; jh < in.rows; jh++, wt += q->w_row) {
+        const float *x = in.x + jh * q->x_row;
         V_UNROLL
         for (int jw = 0; jw < kw; jw++)
             tap[jw] = v_get(wt + jw * q->w_col, m, full);
         V_UNROLL
         for (int ix = 0; ix < (n - 1) * stride + kw; ix++) {
-            const v_f32 v = v_get(x + ix * q->x_col, m, full);
+            if (clipped && !inside(left + ix, q->w))
+                continue;
+            const v_f32 v = v_hold(v_get(x + (left + ix) * q->x_col, m, full));
             V_UNROLL
             for (int it = 0; it < n; it++) {
                 const int jw = ix - it * stride;
@@ -97,9 +106,25 @@ V_INLINE void corr_tile(const struct corr *q, float *y, struct band in, int iw,
         v_put(y + (iw + it) * q->y_col, acc[it], m, full);
 }
 
-/* One output column, any of whose taps may be outside. */
-V_INLINE void corr_edge(const struct corr *q, float *y, struct band in, int iw,
-                        v_mask m, const int full)
+/* Output columns from iw on in tiles of n; returns the first one left over. */
+V_INLINE int corr_tiles(const struct corr *q, float *y, struct band in, int iw,
+                        const int kw, const int stride, const int n, v_mask m,
+                        const int full)
+{
+    for (; q->ow - iw >= n; iw += n) {
+        const int left = iw * stride - q->pad_w;
+        const int right = left + (n - 1) * stride + kw - 1;
+        if (inside(left, q->w) && inside(right, q->w))
+            corr_tile(q, y, in, iw, kw, stride, n, 0, m, full);
+        else
+            corr_tile(q, y, in, iw, kw, stride, n, 1, m, full);
+    }
+    return iw;
+}
+
+/* One output column of any kernel. */
+V_INLINE void corr_column(const struct corr *q, float *y, struct band in,
+                          int iw, v_mask m, const int full)
 {
     const int left = iw * q->stride - q->pad_w;
     const int lo = most(0, -left), hi = least(q->kw, q->w - left);
@@ -115,40 +140,21 @@ V_INLINE void corr_edge(const struct corr *q, float *y, struct band in, int iw,
     v_put(y + iw * q->y_col, acc, m, full);
 }
 
-/* The output columns [first, last) whose taps are all inside. */
-V_INLINE void find_inner(int *first, int *last, int ow, int w, int kw,
-                         int stride, int pad)
-{
-    const int room = w - kw + pad; /* the last start of a whole tap row */
-    *first = least(ow, pad > 0 ? (pad + stride - 1) / stride : 0);
-    *last = room < 0 ? 0 : least(ow, room / stride + 1);
-    *last = most(*first, *last);
-}
-
 /* One vector of channels over the whole image; kw = 0: any width and stride. */
 V_INLINE void corr_image(const struct corr *q, const int kw, const int stride,
                          v_mask m, const int full)
 {
-    int first = q->ow, last = q->ow;
-    if (kw > 0)
-        find_inner(&first, &last, q->ow, q->w, kw, stride, q->pad_w);
-
     for (int ih = 0; ih < q->oh; ih++) {
         const struct band in = find_band(q, ih);
         float *y = q->y + ih * q->y_row;
         int iw = 0;
-        for (; iw < first; iw++)
-            corr_edge(q, y, in, iw, m, full);
         if (kw > 0) {
-            for (; last - iw >= V_TILE; iw += V_TILE)
-                corr_tile(q, y, in, iw, kw, stride, V_TILE, m, full);
-            for (; last - iw >= 4; iw += 4)
-                corr_tile(q, y, in, iw, kw, stride, 4, m, full);
-            for (; last - iw >= 2; iw += 2)
-                corr_tile(q, y, in, iw, kw, stride, 2, m, full);
+            iw = corr_tiles(q, y, in, iw, kw, stride, V_TILE, m, full);
+            iw = corr_tiles(q, y, in, iw, kw, stride, V_TILE / 2, m, full);
+            iw = corr_tiles(q, y, in, iw, kw, stride, 1, m, full);
         }
         for (; iw < q->ow; iw++)
-            corr_edge(q, y, in, iw, m, full);
+            corr_column(q, y, in, iw, m, full);
     }
 }
 
@@ -284,10 +290,11 @@ struct taps {
     v_f32 sum[3 * V_TAPS];
 };
 
-/* Adds n output columns from iw on; with n = 1 any tap may be outside. */
+/* Adds n output columns from iw on; with `clipped`, taps may be outside. */
 V_INLINE void grad_tile(struct taps *t, const struct grad *q, int ih, int iw,
                         int jh, const int rows, const int k, const int stride,
-                        const int n, v_mask m, const int full)
+                        const int n, const int clipped, v_mask m,
+                        const int full)
 {
     const struct sn_window *win = q->win;
     const int top = ih * stride + jh - win->pad, left = iw * stride - win->pad;
@@ -296,17 +303,17 @@ V_INLINE void grad_tile(struct taps *t, const struct grad *q, int ih, int iw,
 
     V_UNROLL
     for (int it = 0; it < n; it++)
-        d[it] = v_get(dy + it * q->dy_p, m, full);
+        d[it] = v_hold(v_get(dy + it * q->dy_p, m, full));
     V_UNROLL
     for (int ir = 0; ir < rows; ir++) {
         const ptrdiff_t at = (ptrdiff_t)(top + ir) * win->w + left;
-        if (top + ir < 0 || top + ir >= win->h)
+        if (!inside(top + ir, win->h))
             continue;
         V_UNROLL
         for (int ix = 0; ix < (n - 1) * stride + k; ix++) {
-            if (n == 1 && (left + ix < 0 || left + ix >= win->w))
+            if (clipped && !inside(left + ix, win->w))
                 continue;
-            const v_f32 v = v_get(q->x + (at + ix) * q->x_p, m, full);
+            const v_f32 v = v_hold(v_get(q->x + (at + ix) * q->x_p, m, full));
             V_UNROLL
             for (int it = 0; it < n; it++) {
                 const int jw = ix - it * stride;
@@ -321,21 +328,23 @@ V_INLINE void grad_rows(const struct grad *q, int jh, const int rows,
                         const int k, const int stride, v_mask m, const int full)
 {
     const struct sn_window *win = q->win;
-    int first, last;
+    const int n = V_TILE_GRAD, reach = (n - 1) * stride + k - 1;
     struct taps t;
 
-    find_inner(&first, &last, win->ow, win->w, k, stride, win->pad);
     V_UNROLL
     for (int i = 0; i < rows * k; i++)
         t.sum[i] = v_zero();
     for (int ih = 0; ih < win->oh; ih++) {
         int iw = 0;
-        for (; iw < first; iw++)
-            grad_tile(&t, q, ih, iw, jh, rows, k, stride, 1, m, full);
-        for (; last - iw >= V_TILE_GRAD; iw += V_TILE_GRAD)
-            grad_tile(&t, q, ih, iw, jh, rows, k, stride, V_TILE_GRAD, m, full);
+        for (; win->ow - iw >= n; iw += n) {
+            const int left = iw * stride - win->pad;
+            if (inside(left, win->w) && inside(left + reach, win->w))
+                grad_tile(&t, q, ih, iw, jh, rows, k, stride, n, 0, m, full);
+            else
+                grad_tile(&t, q, ih, iw, jh, rows, k, stride, n, 1, m, full);
+        }
         for (; iw < win->ow; iw++)
-            grad_tile(&t, q, ih, iw, jh, rows, k, stride, 1, m, full);
+            grad_tile(&t, q, ih, iw, jh, rows, k, stride, 1, 1, m, full);
     }
     V_UNROLL
     for (int i = 0; i < rows * k; i++) {

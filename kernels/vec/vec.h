@@ -211,6 +211,14 @@ V_INLINE v_f32 v_zero(void)
     return v_set(0.0f);
 }
 
+/* a, kept in a register: a value that is loaded once and used several times
+ * GCC would otherwise load again for each use, as a memory operand. */
+V_INLINE v_f32 v_hold(v_f32 a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+
 /* sum[i] += a[i] for the first n lanes */
 V_INLINE void v_accumulate(double *sum, v_f32 a, int n)
 {
