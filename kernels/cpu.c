@@ -10,7 +10,7 @@
 #include <string.h>
 
 #ifdef __x86_64__
-#include <cpuid.h>
+#    include <cpuid.h>
 
 /* XCR0: which register files the operating system saves. */
 static unsigned os_state(void)

@@ -33,8 +33,9 @@ typedef enum {
  *
  *   C[m, n] = op(A)[m, k] * op(B)[k, n]  (+ C when `add`)
  *
- *   op(X) = X, or its transpose when ta / tb: A is then stored [k, m], B [n, k].
- *   lda, ldb, ldc: distance in values between the stored rows.
+ *   op(X) = X, or its transpose when ta / tb: A is stored [k, m], B [n, k]
+ *   lda, ldb, ldc: distance in values between the stored rows
+ *
  * With k = 0 the product is 0. */
 typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
                         ptrdiff_t lda, const sn_real *b, ptrdiff_t ldb, int add,
@@ -44,7 +45,8 @@ typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
  *
  *   dst[p, c] = gain * act(s[c] * src[p, c] + b[c])  (+ dst when `add`)
  *
- * s and b may both be NULL: then z = src.  In place allowed (dst == src). */
+ * s and b may both be NULL: then z = src.  A NaN passes through.  In place
+ * allowed (dst == src). */
 typedef void sn_load_fn(sn_real *dst, ptrdiff_t dst_p, const sn_real *src,
                         ptrdiff_t src_p, const sn_real *s, const sn_real *b,
                         sn_act act, sn_real gain, int add, int c, ptrdiff_t p);
@@ -111,7 +113,8 @@ struct sn_window {
 
 /* Spreads the input of a full convolution into rows of its matrix:
  *
- *   col[(ih*ow + iw), (jh*k + jw)*c + ic] = x[input pixel of (ih, iw, jh, jw), ic]
+ *   col[ih*ow + iw, (jh*k + jw)*c + ic] = x[input pixel of output (ih, iw)
+ *                                           and tap (jh, jw), ic]
  *
  *   col [oh*ow, k*k*c]  overwritten, rows k*k*c apart */
 typedef void sn_im2col_fn(sn_real *col, const sn_real *x, ptrdiff_t x_p, int c,
@@ -170,7 +173,7 @@ struct sn_kernels {
     sn_dwconv_bwd_data_fn *dwconv_bwd_data;
     sn_dwconv_bwd_weight_fn *dwconv_bwd_weight;
     sn_sgd_fn *sgd;
-    const char *isa; /* "ref", "avx2", "avx512": the highest that filled a slot */
+    const char *isa; /* the highest that filled slots: ref, avx2 or avx512 */
 };
 
 /* Instruction sets, a bit each; `ref` is always there. */

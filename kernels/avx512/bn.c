@@ -1,2 +1,2 @@
-/* Batch-norm sums and its backward passes: vec/bn.inc.h at the width of AVX-512. */
+/* Batch-norm, its sums and gradients: vec/bn.inc.h at the width of AVX-512. */
 #include "kernels/vec/bn.inc.h"

@@ -8,7 +8,6 @@
 #include <cblas.h>
 #include <string.h>
 
-#ifndef SN_DOUBLE
 static void gemm_blas(int ta, int tb, int m, int n, int k, const float *a,
                       ptrdiff_t lda, const float *b, ptrdiff_t ldb, int add,
                       float *c, ptrdiff_t ldc)
@@ -24,13 +23,8 @@ static void gemm_blas(int ta, int tb, int m, int n, int k, const float *a,
                 tb ? CblasTrans : CblasNoTrans, m, n, k, 1.0f, a, (blasint)lda,
                 b, (blasint)ldb, add ? 1.0f : 0.0f, c, (blasint)ldc);
 }
-#endif
 
 void sn_kernels_fill_blas(struct sn_kernels *k)
 {
-#ifndef SN_DOUBLE
     k->gemm = gemm_blas;
-#else
-    (void)k;
-#endif
 }

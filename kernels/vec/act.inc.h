@@ -88,9 +88,15 @@ static void V_NAME(load)(float *dst, ptrdiff_t dst_p, const float *src,
                          ptrdiff_t src_p, const float *s, const float *b,
                          sn_act act, float gain, int add, int c, ptrdiff_t p)
 {
-    struct load_job j = {.dst = dst, .dst_p = dst_p, .src = src,
-                         .src_p = src_p, .s = s, .b = b, .gain = gain,
-                         .c = c, .p = p};
+    struct load_job j = {.dst = dst,
+                         .dst_p = dst_p,
+                         .src = src,
+                         .src_p = src_p,
+                         .s = s,
+                         .b = b,
+                         .gain = gain,
+                         .c = c,
+                         .p = p};
     set_clamp(&j, act);
     if (act == SN_ACT_HSWISH && add)
         load_all(&j, 1, 1);
@@ -153,8 +159,14 @@ static double V_NAME(load_dot)(const float *dy, ptrdiff_t dy_p,
                                const float *s, const float *b, sn_act act,
                                int c, ptrdiff_t p)
 {
-    struct load_job j = {.dy = dy, .dy_p = dy_p, .src = src, .src_p = src_p,
-                         .s = s, .b = b, .c = c, .p = p};
+    struct load_job j = {.dy = dy,
+                         .dy_p = dy_p,
+                         .src = src,
+                         .src_p = src_p,
+                         .s = s,
+                         .b = b,
+                         .c = c,
+                         .p = p};
     set_clamp(&j, act);
     return act == SN_ACT_HSWISH ? dot_all(&j, 1) : dot_all(&j, 0);
 }

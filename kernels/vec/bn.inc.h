@@ -44,11 +44,11 @@ static void V_NAME(bn_sums)(double *s1, double *s2, const float *y,
         const ptrdiff_t rows = v_rows(p - first);
         int ic = 0;
         for (; c - ic >= V_GROUP * V_WIDTH; ic += V_GROUP * V_WIDTH)
-            sums_block(s1 + ic, s2 + ic, y + ic, y_p, shift + ic, rows,
-                       V_WIDTH, V_GROUP, 1);
+            sums_block(s1 + ic, s2 + ic, y + ic, y_p, shift + ic, rows, V_WIDTH,
+                       V_GROUP, 1);
         for (; c - ic >= V_WIDTH; ic += V_WIDTH)
-            sums_block(s1 + ic, s2 + ic, y + ic, y_p, shift + ic, rows,
-                       V_WIDTH, 1, 1);
+            sums_block(s1 + ic, s2 + ic, y + ic, y_p, shift + ic, rows, V_WIDTH,
+                       1, 1);
         if (ic < c)
             sums_block(s1 + ic, s2 + ic, y + ic, y_p, shift + ic, rows, c - ic,
                        1, 0);
@@ -142,9 +142,17 @@ static void V_NAME(act_bwd)(float *dz, ptrdiff_t dz_p, const float *y,
                             const float *mu, sn_act act, double *b1, double *b2,
                             int c, ptrdiff_t p)
 {
-    struct act_bwd_job j = {.dz = dz, .y = y, .s = s, .b = b, .mu = mu,
-                            .dz_p = dz_p, .y_p = y_p, .b1 = b1, .b2 = b2,
-                            .c = c, .p = p};
+    struct act_bwd_job j = {.dz = dz,
+                            .y = y,
+                            .s = s,
+                            .b = b,
+                            .mu = mu,
+                            .dz_p = dz_p,
+                            .y_p = y_p,
+                            .b1 = b1,
+                            .b2 = b2,
+                            .c = c,
+                            .p = p};
     switch (act) {
     case SN_ACT_NONE:
         act_bwd_all(&j, SLOPE_ONE);
@@ -207,9 +215,18 @@ static void V_NAME(bn_bwd)(float *dy, ptrdiff_t dy_p, const float *dz,
                            const float *ps, const float *q, const float *r,
                            const float *mu, int c, ptrdiff_t p)
 {
-    const struct bn_bwd_job j = {.dy = dy, .dz = dz, .y = y, .ps = ps,
-                                 .q = q, .r = r, .mu = mu, .dy_p = dy_p,
-                                 .dz_p = dz_p, .y_p = y_p, .c = c, .p = p};
+    const struct bn_bwd_job j = {.dy = dy,
+                                 .dz = dz,
+                                 .y = y,
+                                 .ps = ps,
+                                 .q = q,
+                                 .r = r,
+                                 .mu = mu,
+                                 .dy_p = dy_p,
+                                 .dz_p = dz_p,
+                                 .y_p = y_p,
+                                 .c = c,
+                                 .p = p};
     for (ptrdiff_t first = 0; first < p; first += V_ROWS) {
         const ptrdiff_t rows = v_rows(p - first);
         int ic = 0;

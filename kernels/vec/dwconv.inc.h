@@ -187,7 +187,9 @@ static corr_fn *find_corr(int kw, int stride)
         [4] = corr_k4s1, [5] = corr_k5s1, [7] = corr_k7s1,
     };
     static corr_fn *const s2[V_TAPS + 1] = {
-        [3] = corr_k3s2, [5] = corr_k5s2, [7] = corr_k7s2,
+        [3] = corr_k3s2,
+        [5] = corr_k5s2,
+        [7] = corr_k7s2,
     };
     corr_fn *fn = NULL;
     if (kw <= V_TAPS)
@@ -201,10 +203,21 @@ static void V_NAME(dwconv_fwd)(float *y, ptrdiff_t y_p, const float *x,
                                const struct sn_window *win)
 {
     struct corr q = {
-        .y_row = win->ow * y_p, .y_col = y_p, .oh = win->oh, .ow = win->ow,
-        .x_row = win->w * x_p, .x_col = x_p, .h = win->h, .w = win->w,
-        .w_row = w_row, .w_col = w_col, .kh = win->k, .kw = win->k,
-        .stride = win->stride, .pad_h = win->pad, .pad_w = win->pad,
+        .y_row = win->ow * y_p,
+        .y_col = y_p,
+        .oh = win->oh,
+        .ow = win->ow,
+        .x_row = win->w * x_p,
+        .x_col = x_p,
+        .h = win->h,
+        .w = win->w,
+        .w_row = w_row,
+        .w_col = w_col,
+        .kh = win->k,
+        .kw = win->k,
+        .stride = win->stride,
+        .pad_h = win->pad,
+        .pad_w = win->pad,
     };
     corr_fn *const run = find_corr(win->k, win->stride);
 
@@ -246,9 +259,15 @@ static void V_NAME(dwconv_bwd_data)(float *dx, ptrdiff_t dx_p, const float *dy,
 {
     const int stride = win->stride;
     struct corr q = {
-        .y_row = win->w * dx_p * stride, .y_col = dx_p * stride,
-        .x_row = win->ow * dy_p, .x_col = dy_p, .h = win->oh, .w = win->ow,
-        .w_row = -stride * w_row, .w_col = -stride * w_col, .stride = 1,
+        .y_row = win->w * dx_p * stride,
+        .y_col = dx_p * stride,
+        .x_row = win->ow * dy_p,
+        .x_col = dy_p,
+        .h = win->oh,
+        .w = win->ow,
+        .w_row = -stride * w_row,
+        .w_col = -stride * w_col,
+        .stride = 1,
     };
 
     for (int ic = 0; ic < c; ic += V_WIDTH) {

@@ -13,10 +13,11 @@ V_INLINE void column_block(double *db, const float *dy, ptrdiff_t dy_p,
     V_UNROLL
     for (int iv = 0; iv < nv; iv++)
         acc[iv] = v_zero();
-    for (ptrdiff_t ip = 0; ip < rows; ip++, dy += dy_p)
+    for (ptrdiff_t ip = 0; ip < rows; ip++, dy += dy_p) {
         V_UNROLL
         for (int iv = 0; iv < nv; iv++)
             acc[iv] = v_add(acc[iv], v_get(dy + iv * V_WIDTH, m, full));
+    }
     V_UNROLL
     for (int iv = 0; iv < nv; iv++)
         v_accumulate(db + iv * V_WIDTH, acc[iv], lanes);

@@ -24,7 +24,7 @@
 
 #if defined __AVX512F__
 
-#define V_NAME(op) op##_avx512
+#    define V_NAME(op) op##_avx512
 enum {
     V_WIDTH = 16,
     V_GROUP = 4 /* channel vectors that share one walk over the rows */
@@ -109,7 +109,7 @@ V_INLINE void v_widen(double *sum, v_f32 a)
 
 #elif defined __AVX2__ && defined __FMA__
 
-#define V_NAME(op) op##_avx2
+#    define V_NAME(op) op##_avx2
 enum {
     V_WIDTH = 8,
     V_GROUP = 2 /* half as many registers as with AVX-512 */
@@ -190,7 +190,7 @@ V_INLINE void v_widen(double *sum, v_f32 a)
 }
 
 #else
-#error "vec/ is compiled in avx2/ or avx512/, with the flags of that folder"
+#    error "vec/ is compiled in avx2/ or avx512/, with the flags of that folder"
 #endif
 
 /* What follows holds at any width. */

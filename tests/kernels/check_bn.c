@@ -84,12 +84,12 @@ static void check_kinks(const struct sn_kernels *ref,
         sn_act act;
         sn_real z, slope;
     } cases[] = {
-        {SN_ACT_RELU, 0, 0},       {SN_ACT_RELU6, 0, 0},
-        {SN_ACT_RELU6, 6, 0},      {SN_ACT_RELU, 6, 1},
-        {SN_ACT_HSWISH, -3, 0},    {SN_ACT_HSWISH, 3, 1},
-        {SN_ACT_HSWISH, 0, 0.5f},  {SN_ACT_NONE, 0, 1},
-        {SN_ACT_HSWISH, 1.5f, 1},  {SN_ACT_HSWISH, -1.5f, 0},
-        {SN_ACT_RELU6, 5.9f, 1},   {SN_ACT_HSWISH, -4, 0},
+        {SN_ACT_RELU, 0, 0},      {SN_ACT_RELU6, 0, 0},
+        {SN_ACT_RELU6, 6, 0},     {SN_ACT_RELU, 6, 1},
+        {SN_ACT_HSWISH, -3, 0},   {SN_ACT_HSWISH, 3, 1},
+        {SN_ACT_HSWISH, 0, 0.5f}, {SN_ACT_NONE, 0, 1},
+        {SN_ACT_HSWISH, 1.5f, 1}, {SN_ACT_HSWISH, -1.5f, 0},
+        {SN_ACT_RELU6, 5.9f, 1},  {SN_ACT_HSWISH, -4, 0},
     };
     sn_real dz[C], y[C], s[C], b[C], mu[C];
     double b1[C], b2[C];

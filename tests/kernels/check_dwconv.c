@@ -1,4 +1,5 @@
-/* Depthwise convolution against the reference; its passes against each other. */
+/* Depthwise convolution against the reference; its passes against each other.
+ */
 #include "windows.h"
 
 /* The weights of a k x k kernel as the centre crop of a wider one, its channels
@@ -146,8 +147,11 @@ static void check_large(const struct sn_kernels *ref,
 {
     for (int k = 3; k <= 7; k += 2) {
         for (int stride = 1; stride <= 2; stride++) {
-            const struct sn_window win = {.h = 32, .w = 32, .k = k,
-                                          .stride = stride, .pad = k / 2,
+            const struct sn_window win = {.h = 32,
+                                          .w = 32,
+                                          .k = k,
+                                          .stride = stride,
+                                          .pad = k / 2,
                                           .oh = 32 / stride,
                                           .ow = 32 / stride};
             describe("c=24 h=32 w=32 k=%d stride=%d", k, stride);

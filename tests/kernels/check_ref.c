@@ -9,10 +9,10 @@ static void same_values(const sn_real *got, const sn_real *want, int n)
 
 static void hand_gemm(const struct sn_kernels *ref, const struct sn_kernels *k)
 {
-    const sn_real a[] = {1, 2, 3, 4, 5, 6};     /* 2 x 3 */
-    const sn_real at[] = {1, 4, 2, 5, 3, 6};    /* its transpose */
-    const sn_real b[] = {1, 0, 2, -1, 0, 3};    /* 3 x 2 */
-    const sn_real bt[] = {1, 2, 0, 0, -1, 3};   /* its transpose */
+    const sn_real a[] = {1, 2, 3, 4, 5, 6};   /* 2 x 3 */
+    const sn_real at[] = {1, 4, 2, 5, 3, 6};  /* its transpose */
+    const sn_real b[] = {1, 0, 2, -1, 0, 3};  /* 3 x 2 */
+    const sn_real bt[] = {1, 2, 0, 0, -1, 3}; /* its transpose */
     const sn_real want[] = {5, 7, 14, 13}, twice[] = {10, 14, 28, 26};
     sn_real c[4] = {9, 9, 9, 9};
     (void)ref;
@@ -106,8 +106,8 @@ static void hand_bias(const struct sn_kernels *ref, const struct sn_kernels *k)
 
 /* An image of 2 x 3 under a 2 x 2 kernel, stride 1, a zero row and column in
  * front: which tap meets which pixel cannot be mistaken. */
-static const struct sn_window small = {.h = 2, .w = 3, .oh = 2, .ow = 3,
-                                       .k = 2, .stride = 1, .pad = 1};
+static const struct sn_window small = {
+    .h = 2, .w = 3, .oh = 2, .ow = 3, .k = 2, .stride = 1, .pad = 1};
 static const sn_real small_x[] = {1, 2, 3, 4, 5, 6};
 
 static void hand_im2col(const struct sn_kernels *ref,

@@ -4,8 +4,8 @@
 static void check_sgd(const struct sn_kernels *ref,
                       const struct sn_kernels *opt)
 {
-    static const int extents[] = {0,  1,  2,  7,  8,  9,  15, 16,
-                                  17, 31, 32, 33, 97, 1009};
+    static const int extents[] = {0,  1,  2,  7,  8,  9,  15,
+                                  16, 17, 31, 32, 33, 97, 1009};
     const sn_real lr = (sn_real)0.3, momentum = (sn_real)0.9;
     const sn_real decay = (sn_real)0.01;
 

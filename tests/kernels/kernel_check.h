@@ -58,8 +58,8 @@ __attribute__((format(printf, 1, 2))) static inline void
 describe(const char *fmt, ...)
 {
     va_list args;
-    const int n = snprintf(kernel_words, sizeof kernel_words, "%s, %s: ",
-                           kernel_op, kernel_set);
+    const int n = snprintf(kernel_words, sizeof kernel_words,
+                           "%s, %s: ", kernel_op, kernel_set);
     va_start(args, fmt);
     vsnprintf(kernel_words + n, sizeof kernel_words - (size_t)n, fmt, args);
     va_end(args);
@@ -216,7 +216,8 @@ static inline void rows_intact(const struct rows *r)
     check_poisoned(end, r->all + r->n - end);
 }
 
-/* Fails unless got is want within tol, pixel by pixel, and its gaps are whole. */
+/* Fails unless got is want within tol, pixel by pixel, and its gaps are whole.
+ */
 static inline void rows_near(const struct rows *got, const struct rows *want,
                              double tol)
 {
@@ -240,7 +241,8 @@ static inline double rows_dot(const struct rows *a, const struct rows *b)
     double sum = 0.0;
     for (ptrdiff_t ip = 0; ip < a->p; ip++)
         for (int ic = 0; ic < a->c; ic++)
-            sum += (double)a->x[ip * a->ld + ic] * (double)b->x[ip * b->ld + ic];
+            sum +=
+                (double)a->x[ip * a->ld + ic] * (double)b->x[ip * b->ld + ic];
     return sum;
 }
 
@@ -285,9 +287,8 @@ static inline void near_double(double got, double want, double tol)
 /* ---- extents every operation is tried with ---- */
 
 /* Around the widths 8 and 16 and their groups, and primes. */
-static const int some_channels[] = {0,  1,  3,  7,  8,  9,  15, 16,
-                                    17, 23, 31, 32, 33, 61, 64, 65,
-                                    72, 96, 97, 144};
+static const int some_channels[] = {0,  1,  3,  7,  8,  9,  15, 16, 17, 23,
+                                    31, 32, 33, 61, 64, 65, 72, 96, 97, 144};
 
 /* Around the 128 rows that a block has. */
 static const int some_rows[] = {0, 1, 2, 7, 16, 127, 128, 129, 300};

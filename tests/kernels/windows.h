@@ -23,9 +23,9 @@ static inline void walk_windows(const struct sn_kernels *ref,
                                 const struct sn_kernels *opt, int k,
                                 window_fn *fn)
 {
-    static const int sizes[][2] = {{0, 4},  {1, 1}, {1, 5}, {4, 1}, {2, 3},
-                                   {3, 2},  {4, 4}, {5, 7}, {7, 5}, {8, 8},
-                                   {9, 13}, {3, 20}};
+    static const int sizes[][2] = {{0, 4}, {1, 1}, {1, 5},  {4, 1},
+                                   {2, 3}, {3, 2}, {4, 4},  {5, 7},
+                                   {7, 5}, {8, 8}, {9, 13}, {3, 20}};
     static const int channels[] = {1, 16, 7, 8, 33, 9, 15, 17, 0, 40};
     int turn = 0;
 
@@ -35,12 +35,17 @@ static inline void walk_windows(const struct sn_kernels *ref,
                 const int more = turn % 3 == 2, h = sizes[i][0];
                 const int w = sizes[i][1], gap = turn % 2 ? 3 : 0;
                 const struct sn_window win = {
-                    .h = h, .w = w, .k = k, .stride = stride, .pad = pad,
+                    .h = h,
+                    .w = w,
+                    .k = k,
+                    .stride = stride,
+                    .pad = pad,
                     .oh = window_out_extent(h, k, stride, pad, more),
                     .ow = window_out_extent(w, k, stride, pad, more)};
                 describe("c=%d gap=%d h=%d w=%d oh=%d ow=%d k=%d stride=%d "
-                         "pad=%d", channels[turn % COUNT(channels)], gap, h, w,
-                         win.oh, win.ow, k, stride, pad);
+                         "pad=%d",
+                         channels[turn % COUNT(channels)], gap, h, w, win.oh,
+                         win.ow, k, stride, pad);
                 fn(ref, opt, channels[turn % COUNT(channels)], gap, &win);
                 check_guards();
             }
