@@ -87,6 +87,10 @@ static sn_status parse_item(int value[KINDS], const char **text,
     if (colon && !kinds[kind].takes_pixels)
         return sn_fail(err, SN_ERR_CONFIG, "%s takes no number",
                        kinds[kind].name);
+    if (!colon && kinds[kind].takes_pixels)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "%s needs a number of pixels, as in %s:4",
+                       kinds[kind].name, kinds[kind].name);
     value[kind] = kinds[kind].takes_pixels ? pixels_of(number) : 1;
     if (value[kind] < 0)
         return sn_fail(err, SN_ERR_CONFIG,
@@ -155,13 +159,13 @@ struct sn_move sn_augment_draw(const struct sn_augment *a, uint64_t seed,
     return m;
 }
 
-void sn_augment_map(int *from, int side, int shift, bool flip)
+void sn_augment_map(int *from, int side, int shift, bool flip, bool reflect)
 {
     for (int i = 0; i < side; i++) {
         int at = (flip ? side - 1 - i : i) - shift;
-        if (at < 0)
+        if (reflect && at < 0)
             at = -at;
-        if (at >= side)
+        if (reflect && at >= side)
             at = 2 * (side - 1) - at;
         from[i] = at;
     }

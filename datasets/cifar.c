@@ -17,19 +17,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SIDE 32
-#define CHANNELS 3
-#define PLANE (SIDE * SIDE)
-#define MAX_LABELS 2
-#define MAX_RECORD (MAX_LABELS + CHANNELS * PLANE)
+#define SIDE        32
+#define CHANNELS    3
+#define PLANE       (SIDE * SIDE)
+#define MAX_LABELS  2
+#define MAX_RECORD  (MAX_LABELS + CHANNELS * PLANE)
 #define TRAIN_FILES 5
 
 struct format {
     const char *fetch;              /* its name for datasets/fetch.sh */
     const char *train[TRAIN_FILES]; /* file names; NULL after the last */
     const char *test;
-    const char *names;              /* class names, one a line; may be absent */
-    int train_records;              /* in each file */
+    const char *names; /* class names, one a line; may be absent */
+    int train_records; /* in each file */
     int test_records;
     int labels; /* label bytes of a record; the last one counts */
     int classes;
@@ -65,8 +65,7 @@ static size_t record_bytes(const struct format *f)
 
 /* The file is there and has exactly its size. */
 static sn_status check_file(const struct format *f, const char *dir,
-                            const char *file, int records,
-                            struct sn_error *err)
+                            const char *file, int records, struct sn_error *err)
 {
     char path[SN_DATA_PATH];
     snprintf(path, sizeof path, "%s/%s", dir, file);
@@ -137,9 +136,8 @@ static sn_status name_classes(struct sn_dataset *set, const struct format *f,
     int named;
     SN_TRY(sn_class_names_read(set->class_name, &named, dir, f->names, err));
     if (named && named != f->classes)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s/%s: %d class names, expected %d", dir, f->names,
-                       named, f->classes);
+        return sn_fail(err, SN_ERR_INPUT, "%s/%s: %d class names, expected %d",
+                       dir, f->names, named, f->classes);
     set->classes = f->classes;
     if (!named)
         sn_class_names_number(set);

@@ -83,11 +83,7 @@ sn_status sn_data_options_check(const struct sn_data_options *o,
     const char *name = set_name(o->set);
     struct sn_error part;
     sn_status rc = SN_OK;
-    if (!name)
-        return sn_fail(err, SN_ERR_CONFIG, "[data] set: %d is no data set",
-                       o->set);
-    if (err)
-        err->text[0] = '\0';
+    SN_CHECK(name); /* the option table lets nothing else through */
     if (readers[o->set].from_files && !o->path[0])
         rc = sn_fail_more(err, SN_ERR_CONFIG,
                           "[data] path: set = %s needs the folder of its files",
@@ -153,8 +149,7 @@ static void measure(struct sn_dataset *set)
             squares += v * v * count[v];
         }
         const double mean = (double)sum / (double)pixels;
-        const double variance =
-            (double)squares / (double)pixels - mean * mean;
+        const double variance = (double)squares / (double)pixels - mean * mean;
         /* a channel that never changes is left in its scale */
         const double deviation = variance > 1e-6 ? sqrt(variance) : 255.0;
         set->mean[ic] = (float)(mean / 255.0);
@@ -166,7 +161,10 @@ sn_status sn_dataset_open(struct sn_dataset *set,
                           const struct sn_data_options *o, uint64_t seed,
                           struct sn_error *err)
 {
-    SN_TRY(sn_data_options_check(o, err));
+    struct sn_error faults = {0};
+    if (sn_data_options_check(o, &faults) != SN_OK)
+        return sn_fail(err, SN_ERR_CONFIG, "%s", faults.text);
+
     struct sn_dataset found = {0};
     snprintf(found.name, sizeof found.name, "%s", set_name(o->set));
     const sn_status rc = readers[o->set].read(&found, o, seed, err);

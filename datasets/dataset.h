@@ -26,9 +26,10 @@ struct sn_images {
     int n, h, w, c;
     uint8_t *pixels; /* [n, h, w, c] owned */
     int *labels;     /* [n] owned, each in [0, classes) */
-    uint8_t *masks;  /* [n, h, w] class + 1 per pixel, 0 background; or NULL, owned */
+    uint8_t *
+        masks; /* [n, h, w] class + 1 per pixel, 0 background; or NULL, owned */
     struct sn_box *boxes; /* all pictures' boxes in order, or NULL, owned */
-    int *first_box;  /* [n + 1] or NULL, owned */
+    int *first_box;       /* [n + 1] or NULL, owned */
 };
 
 struct sn_dataset {
@@ -48,24 +49,26 @@ enum sn_dataset_kind {
 
 /* Section [data]. */
 struct sn_data_options {
-    int set;                  /* enum sn_dataset_kind */
-    char path[SN_TEXT_MAX];   /* folder of the files; unused for scenes */
-    int size;                 /* side of the images the network sees */
-    double val;               /* share of the training set kept for validation */
+    int set;                /* enum sn_dataset_kind */
+    char path[SN_TEXT_MAX]; /* folder of the files; unused for scenes */
+    int size;               /* side of the images the network sees */
+    double val;             /* share of the training set kept for validation */
     char augment[SN_TEXT_MAX];
     int scenes_train, scenes_test; /* pictures drawn: keys train, test */
 };
 
 extern const struct sn_option_table sn_data_table;
 
-/* Cross-checks the options and lists every fault: SN_ERR_CONFIG. */
+/* Cross-checks the options and adds every fault to *err by sn_fail_more():
+ * SN_ERR_CONFIG. */
 sn_status sn_data_options_check(const struct sn_data_options *o,
                                 struct sn_error *err);
 
-/* Reads or draws the whole set, after sn_data_options_check().  Files that are missing, short, long or hold
- * labels out of range are SN_ERR_INPUT, naming the file, what was found and
- * what was expected; for a missing folder also the nearest existing parent.
- * `seed` is used by `scenes` alone.  On failure *set is untouched. */
+/* Reads or draws the whole set, after sn_data_options_check().  Files that are
+ * missing, short, long or hold labels out of range are SN_ERR_INPUT, naming the
+ * file, what was found and what was expected; for a missing folder also the
+ * nearest existing parent. `seed` is used by `scenes` alone.  On failure *set
+ * is untouched. */
 sn_status sn_dataset_open(struct sn_dataset *set,
                           const struct sn_data_options *o, uint64_t seed,
                           struct sn_error *err);

@@ -59,8 +59,8 @@ void sn_class_names_number(struct sn_dataset *set);
 
 /* ---- scenes_draw.c: the pictures of set `scenes` ---- */
 
-#define SN_SCENE_CLASSES 10
-#define SN_SCENE_OBJECTS 2 /* in one picture, at most */
+#define SN_SCENE_CLASSES  10
+#define SN_SCENE_OBJECTS  2 /* in one picture, at most */
 #define SN_SCENE_SIDE_MIN 16
 
 extern const char *const sn_scene_class[SN_SCENE_CLASSES];
@@ -90,9 +90,9 @@ sn_status sn_augment_check(const struct sn_augment *a, int side,
 /* What happens to one image in one epoch. */
 struct sn_move {
     bool flip;
-    int dx, dy;         /* the picture moves by so many pixels */
-    int cut;            /* side of the square that is cut out, 0: none */
-    int cut_x, cut_y;   /* its corner */
+    int dx, dy;       /* the picture moves by so many pixels */
+    int cut;          /* side of the square that is cut out, 0: none */
+    int cut_x, cut_y; /* its corner */
 };
 
 /* The draw of image `image` in `epoch`, for pictures of `side` pixels. */
@@ -101,7 +101,8 @@ struct sn_move sn_augment_draw(const struct sn_augment *a, uint64_t seed,
 
 /* from[i] = the column (or row) of a picture that column i shows after the
  * picture was shifted by `shift` and then mirrored if `flip`: (mirrored i) -
- * shift, reflected at the edges (the edge itself not twice).  |shift| < side. */
-void sn_augment_map(int *from, int side, int shift, bool flip);
+ * shift.  What lies outside [0, side) is reflected at the edges (the edge
+ * itself not twice) if `reflect`, which needs |shift| < side. */
+void sn_augment_map(int *from, int side, int shift, bool flip, bool reflect);
 
 #endif

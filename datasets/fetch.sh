@@ -244,7 +244,10 @@ fi
 for name; do
     case $name in
     --list | -l | --help | -h | fashion-mnist | cifar10 | cifar100) ;;
-    *) die "unknown data set '$name'; there are: $names" ;;
+    *)
+        say "fetch.sh: unknown data set '$name'; there are: $names" >&2
+        exit 2
+        ;;
     esac
 done
 for name; do

@@ -37,8 +37,8 @@ static void describe_folder(char *text, size_t size, const char *dir,
     struct dirent **entry = NULL;
     const int n = scandir(dir, &entry, is_visible, alphasort);
     if (n <= 0) {
-        snprintf(text, size, n < 0 ? "which cannot be listed"
-                                   : "which is empty");
+        snprintf(text, size,
+                 n < 0 ? "which cannot be listed" : "which is empty");
         if (n == 0)
             free(entry);
         return;
@@ -196,9 +196,8 @@ static sn_status read_names(char names[][SN_CLASS_NAME], int *count, FILE *f,
                            "%s:%d: a blank line between class names", path,
                            blank);
         if (found == SN_MAX_CLASSES)
-            return sn_fail(err, SN_ERR_INPUT,
-                           "%s:%d: more than %d class names", path, number,
-                           SN_MAX_CLASSES);
+            return sn_fail(err, SN_ERR_INPUT, "%s:%d: more than %d class names",
+                           path, number, SN_MAX_CLASSES);
         SN_TRY(take_name(names[found], line, length, path, number, err));
         found++;
     }

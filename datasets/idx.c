@@ -10,7 +10,8 @@
  * A header is a claim, not a fact: memory is taken only as bytes arrive, and
  * a file must hold exactly what its header says.
  *
- * Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, "File formats". */
+ * Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, "File formats".
+ */
 
 #include <errno.h>
 #include <limits.h>
@@ -21,9 +22,9 @@
 
 #include <zlib.h>
 
-#define MAX_DIMS 3
-#define MAX_EXTENT 4096               /* side of an image */
-#define MAX_BYTES ((uint64_t)1 << 33) /* of one file, unpacked */
+#define MAX_DIMS   3
+#define MAX_EXTENT 4096                /* side of an image */
+#define MAX_BYTES  ((uint64_t)1 << 33) /* of one file, unpacked */
 #define GZIP_RATIO 1032 /* deflate packs at most so many bytes into one */
 #define FIRST_ROOM ((size_t)1 << 20)
 
@@ -59,8 +60,8 @@ static sn_status read_bytes(struct source *s, void *to, size_t want,
         if (n < 0) {
             int code;
             const char *why = gzerror(s->f, &code);
-            return sn_fail(err, SN_ERR_INPUT, "%s: cannot be read: %s",
-                           s->path, code == Z_ERRNO ? strerror(errno) : why);
+            return sn_fail(err, SN_ERR_INPUT, "%s: cannot be read: %s", s->path,
+                           code == Z_ERRNO ? strerror(errno) : why);
         }
         *got += (size_t)n;
     }
@@ -271,8 +272,8 @@ static sn_status name_classes(struct sn_dataset *set, const char *dir,
                               const char *labels_path, struct sn_error *err)
 {
     int named;
-    SN_TRY(sn_class_names_read(set->class_name, &named, dir, "classes.txt",
-                               err));
+    SN_TRY(
+        sn_class_names_read(set->class_name, &named, dir, "classes.txt", err));
     if (named && named < set->classes)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: a label is %d, but %s/classes.txt names only %d "

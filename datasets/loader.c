@@ -6,8 +6,9 @@
  * it is smaller, scaled down (each pixel the mean of the area it covers, the
  * ratio of the sides kept) when it is larger.  The canvas is moved, mirrored
  * and cut by two index maps, one for rows and one for columns, so every pixel
- * is looked up once.  Bytes become numbers through a table of 256 per
- * channel. */
+ * is looked up once.  What a shift brings in at an edge is the reflection of
+ * the picture where it fills the canvas, and padding where it does not.  Bytes
+ * become numbers through a table of 256 per channel. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,8 +83,8 @@ static void make_order(struct sn_loader *l, int epoch)
     const struct sn_rng rng = sn_rng_make(l->seed, SN_RNG_SHUFFLE);
     memcpy(l->order, l->index, (size_t)l->n * sizeof *l->order);
     for (int i = l->n - 1; i > 0; i--) {
-        const uint32_t j = sn_rng_below(rng, (uint32_t)epoch, (uint32_t)i, 0,
-                                        (uint32_t)i + 1);
+        const uint32_t j =
+            sn_rng_below(rng, (uint32_t)epoch, (uint32_t)i, 0, (uint32_t)i + 1);
         const int swap = l->order[i];
         l->order[i] = l->order[j];
         l->order[j] = swap;
@@ -100,8 +101,7 @@ static void make_scale(struct scale *s, const struct sn_loader *l)
 {
     for (int ic = 0; ic < l->channels; ic++)
         for (int v = 0; v < 256; v++)
-            s->of[ic][v] =
-                normalised((float)v, l->mean[ic], l->deviation[ic]);
+            s->of[ic][v] = normalised((float)v, l->mean[ic], l->deviation[ic]);
 }
 
 static struct placing place(const struct sn_images *im, int size)
@@ -202,8 +202,8 @@ static void write_image(const struct target *t, const struct sn_loader *l,
         sn_augment_draw(&l->augment, l->seed, epoch, image, t->size);
 
     int row[SN_SIDE_MAX], col[SN_SIDE_MAX];
-    sn_augment_map(row, t->size, m.dy, false);
-    sn_augment_map(col, t->size, m.dx, m.flip);
+    sn_augment_map(row, t->size, m.dy, false, p->h == t->size);
+    sn_augment_map(col, t->size, m.dx, m.flip, p->w == t->size);
     map_into_picture(row, t->size, p->top, p->h);
     map_into_picture(col, t->size, p->left, p->w);
 

@@ -13,7 +13,8 @@
 struct sn_augment {
     int flip;      /* alternating: image i is mirrored in epoch e iff
                     * hash(i) xor (e & 1), so two epochs show both sides */
-    int translate; /* shift by up to so many pixels each way, edges reflected */
+    int translate; /* shift by up to so many pixels each way; the edges are
+                    * reflected, or padded on, where the image is padded */
     int cutout;    /* a square of so many pixels is set to the mean */
 };
 
@@ -33,7 +34,7 @@ struct sn_loader {
     struct sn_augment augment; /* all zero: none */
     int shuffle;               /* 0: in the order of `index` */
     uint64_t seed;
-    int *order;   /* [n] owned: this epoch's permutation */
+    int *order;      /* [n] owned: this epoch's permutation */
     int order_epoch; /* epoch `order` was made for, -1 at first */
 };
 

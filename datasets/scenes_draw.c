@@ -28,8 +28,8 @@
 enum { PLAN_AT = 0, LATTICE_AT = 1 << 16, SENSOR_AT = 1 << 20 };
 
 const char *const sn_scene_class[SN_SCENE_CLASSES] = {
-    "disc", "ring", "square", "triangle", "cross",
-    "star", "bars", "crescent", "arrow",  "checker",
+    "disc", "ring", "square",   "triangle", "cross",
+    "star", "bars", "crescent", "arrow",    "checker",
 };
 
 /* ---- shapes ---- */
@@ -150,8 +150,7 @@ static float between(struct draws *d, float low, float high)
 /* An integer in [0, n). */
 static int pick(struct draws *d, int n)
 {
-    return (int)sn_rng_below(d->rng, d->split, d->item, d->next++,
-                             (uint32_t)n);
+    return (int)sn_rng_below(d->rng, d->split, d->item, d->next++, (uint32_t)n);
 }
 
 static bool happens(struct draws *d, float probability)
@@ -161,10 +160,10 @@ static bool happens(struct draws *d, float probability)
 
 /* A frame that is turned, scaled and stretched: maps pixels to shape units. */
 struct frame {
-    float x, y;       /* centre, pixels */
-    float radius;     /* pixels */
-    float cos, sin;   /* of its angle */
-    float stretch;    /* of its x axis; the y axis shrinks by as much */
+    float x, y;     /* centre, pixels */
+    float radius;   /* pixels */
+    float cos, sin; /* of its angle */
+    float stretch;  /* of its x axis; the y axis shrinks by as much */
 };
 
 struct object {
@@ -422,14 +421,15 @@ static float paint_object(const struct scene *s, const struct object *o,
                           float px, float py, float colour[3])
 {
     const struct frame *f = &o->frame;
-    const float far = f->radius * 0.22f; /* of the shadow, away from the light */
-    const float shaded = object_distance(o, px + far * s->light_x,
-                                         py + far * s->light_y);
+    const float far =
+        f->radius * 0.22f; /* of the shadow, away from the light */
+    const float shaded =
+        object_distance(o, px + far * s->light_x, py + far * s->light_y);
     const float dark = 1.0f - s->shadow * coverage(shaded * 0.5f);
     const float distance = object_distance(o, px, py);
     const float cover = coverage(distance);
-    const float toward = ((px - f->x) * s->light_x + (py - f->y) * s->light_y) /
-                         f->radius;
+    const float toward =
+        ((px - f->x) * s->light_x + (py - f->y) * s->light_y) / f->radius;
     const float relief = 1.0f + o->relief * toward;
     const float rim = coverage(-distance - 0.1f * f->radius);
     for (int ic = 0; ic < 3; ic++) {
@@ -464,8 +464,8 @@ static uint8_t paint_pixel(const struct scene *s, float px, float py,
         mask = 0;
 
     const float half = 0.5f * (float)s->side;
-    const float fall = ((px - half) * s->light_x + (py - half) * s->light_y) /
-                       half;
+    const float fall =
+        ((px - half) * s->light_x + (py - half) * s->light_y) / half;
     for (int ic = 0; ic < 3; ic++)
         colour[ic] *= s->gain[ic] * (1.0f + s->light * fall);
     return (uint8_t)mask;
@@ -475,8 +475,8 @@ static uint8_t paint_pixel(const struct scene *s, float px, float py,
  * sqrt(4 (256^2 - 1) / 12). */
 static float grain(uint32_t word)
 {
-    const uint32_t sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) +
-                         (word >> 24);
+    const uint32_t sum =
+        (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
     return ((float)sum - 510.0f) / 147.8f;
 }
 
@@ -537,7 +537,8 @@ int sn_scene_draw(struct sn_rng rng, uint32_t split, uint32_t item, int label,
         sn_rng_words(rng, split, item, SENSOR_AT + (uint64_t)ip, word);
         for (int ic = 0; ic < 3; ic++) {
             const float v = colour[ic] + s.sensor * grain(word[ic]);
-            pixels[ip * 3 + ic] = (uint8_t)(clamp(v, 0.0f, 1.0f) * 255.0f + 0.5f);
+            pixels[ip * 3 + ic] =
+                (uint8_t)(clamp(v, 0.0f, 1.0f) * 255.0f + 0.5f);
         }
     }
 

@@ -19,8 +19,8 @@ static void shuffle(int *index, int n, uint64_t seed, int label)
 {
     const struct sn_rng rng = sn_rng_make(seed, SN_RNG_SPLIT);
     for (int i = n - 1; i > 0; i--) {
-        const uint32_t j = sn_rng_below(rng, (uint32_t)label, (uint32_t)i, 0,
-                                        (uint32_t)i + 1);
+        const uint32_t j =
+            sn_rng_below(rng, (uint32_t)label, (uint32_t)i, 0, (uint32_t)i + 1);
         const int swap = index[i];
         index[i] = index[j];
         index[j] = swap;
