@@ -135,7 +135,6 @@ sn_status sn_arch_in_space(const struct sn_arch *arch,
                  {"input width", arch->w, space->w},
                  {"input channels", arch->c, space->c},
                  {"classes", arch->classes, space->classes},
-                 {"act", (int)arch->act, (int)space->act},
                  {"stem", arch->stem, space->stem},
                  {"stem stride", arch->stem_stride, space->stem_stride},
                  {"stages", arch->n_stages, space->n_stages},
@@ -145,6 +144,10 @@ sn_status sn_arch_in_space(const struct sn_arch *arch,
             return sn_fail(err, SN_ERR_CONFIG,
                            "%s: the arch has %d, the space %d", frame[i].what,
                            frame[i].arch, frame[i].space);
+    if (arch->act != space->act)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "act: the arch has %s, the space %s",
+                       sn_act_name(arch->act), sn_act_name(space->act));
     for (int is = 0; is < arch->n_stages; is++)
         SN_TRY(stage_in_space(&arch->stage[is], &space->stage[is], is + 1,
                               err));

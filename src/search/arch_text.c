@@ -13,14 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    sn_act act;
-} act_names[] = {{"relu", SN_ACT_RELU},
-                 {"relu6", SN_ACT_RELU6},
-                 {"hswish", SN_ACT_HSWISH}};
-enum { ACTS = sizeof act_names / sizeof *act_names };
-
 /* Product of all strides: at most SN_MAX_STRIDE ^ (1 + SN_MAX_STAGES). */
 static long long output_stride(const struct sn_arch *arch)
 {
@@ -66,15 +58,12 @@ char *sn_arch_text(const struct sn_arch *arch)
     struct writer out = {.buf = malloc(LINE * LINES), .size = LINE * LINES};
     if (!out.buf)
         return NULL;
-    const char *act = "";
-    for (int i = 0; i < ACTS; i++)
-        if (act_names[i].act == arch->act)
-            act = act_names[i].name;
+    SN_CHECK(sn_act_name(arch->act));
     put(&out, "supernet-arch 1\n");
     put(&out, "input = %dx%dx%d\n", arch->h, arch->w, arch->c);
     put(&out, "classes = %d\n", arch->classes);
     put(&out, "multiplier = 1\noutput_stride = %lld\n", output_stride(arch));
-    put(&out, "act = %s\n", act);
+    put(&out, "act = %s\n", sn_act_name(arch->act));
     put(&out, "stem = %d k3 s%d\n", arch->stem, arch->stem_stride);
     put_stages(&out, arch);
     if (arch->head)
@@ -217,10 +206,10 @@ static sn_status read_act(struct reader *in, struct sn_arch *arch)
 {
     if (take_key(in, "act")) {
         const char *start = in->at;
-        for (int i = 0; i < ACTS; i++) {
-            arch->act = act_names[i].act;
+        for (int act = SN_ACT_RELU; act <= SN_ACT_HSWISH; act++) {
+            arch->act = (sn_act)act;
             in->at = start;
-            if (take(in, act_names[i].name) && end_line(in))
+            if (take(in, sn_act_name(arch->act)) && end_line(in))
                 return SN_OK;
         }
     }

@@ -8,6 +8,21 @@ const char *sn_block_op_name(sn_block_op op)
     return names[op];
 }
 
+const char *sn_act_name(sn_act act)
+{
+    switch (act) {
+    case SN_ACT_RELU:
+        return "relu";
+    case SN_ACT_RELU6:
+        return "relu6";
+    case SN_ACT_HSWISH:
+        return "hswish";
+    case SN_ACT_NONE:
+        break;
+    }
+    return NULL;
+}
+
 int sn_space_max_depth(const struct sn_space *space, int stage)
 {
     const struct sn_stage_space *s = &space->stage[stage];

@@ -106,6 +106,9 @@ int sn_space_max_depth(const struct sn_space *space, int stage);
 /* `ibn` or `fused`: the word of configs, arch texts and tables. */
 const char *sn_block_op_name(sn_block_op op);
 
+/* `relu`, `relu6` or `hswish`; NULL for any other. */
+const char *sn_act_name(sn_act act);
+
 /* Number of architectures of a space; a double, as it soon passes 2^64. */
 double sn_space_size(const struct sn_space *space);
 

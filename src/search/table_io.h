@@ -29,8 +29,9 @@ sn_status sn_cost_table_parse(struct sn_cost_table *t,
  *
  *   epoch,stage,block,decision,option,probability,value,latency_s
  *
- * Epochs count from 1.  decision is depth (block 0), op, k OP or e OP; latency_s what the option adds
- * to the expected latency, E[LAT | option] - E[LAT]. */
+ * Epochs count from 1.  decision is depth (block 0), op, k OP or e OP;
+ * latency_s what the option adds to the expected latency,
+ * E[LAT | option] - E[LAT]. */
 extern const char sn_values_header[];
 
 /* The rows of one epoch, to be appended.  p, value [total].  Caller frees;
