@@ -1,5 +1,3 @@
-#include "datasets/datasets_internal.h"
-
 /* What is done to training images: flip, translate, cutout.
  *
  * The flip alternates: a hash decides on which side an image starts, and it
@@ -10,6 +8,8 @@
  * Neural Networks with Cutout", 2017; here the square lies inside the image.
  *
  * All draws are counters: (seed, epoch, image), see base/rng.h. */
+
+#include "datasets/datasets_internal.h"
 
 #include <string.h>
 

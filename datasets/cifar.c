@@ -1,5 +1,3 @@
-#include "datasets/datasets_internal.h"
-
 /* CIFAR-10 and CIFAR-100, binary version.
  *
  * A file is a row of records without a header: one label byte (CIFAR-100: the
@@ -11,6 +9,8 @@
  *
  * Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny
  * Images", 2009, and the data set's page. */
+
+#include "datasets/datasets_internal.h"
 
 #include <errno.h>
 #include <stdio.h>

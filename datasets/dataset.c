@@ -1,9 +1,9 @@
-#include "datasets/dataset.h"
-
 /* Section [data]: its options, and the way from them to images in memory.
  *
  * A kind of set is one reader (one file of this room), one row of `readers`
  * and its name in `set_names`; README.md tells how to add one. */
+
+#include "datasets/dataset.h"
 
 #include <math.h>
 #include <stdio.h>

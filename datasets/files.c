@@ -1,10 +1,10 @@
-#include "datasets/datasets_internal.h"
-
 /* Folders that are not there, and small files of class names.
  *
  * Most trouble with a data set is a path that does not lead where its author
  * thinks it does.  So a missing folder is explained from what exists: the
  * absolute path, the deepest part of it that is real, and what lies there. */
+
+#include "datasets/datasets_internal.h"
 
 #include <dirent.h>
 #include <errno.h>

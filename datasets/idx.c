@@ -1,5 +1,3 @@
-#include "datasets/datasets_internal.h"
-
 /* IDX: the format of MNIST and its relatives, plain or gzipped.
  *
  * A file is a big-endian magic number (0x00000803 for images, 0x00000801 for
@@ -12,6 +10,8 @@
  *
  * Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, "File formats".
  */
+
+#include "datasets/datasets_internal.h"
 
 #include <errno.h>
 #include <limits.h>

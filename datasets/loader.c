@@ -1,5 +1,3 @@
-#include "datasets/loader.h"
-
 /* Batches from images in memory.
  *
  * An image lies on a canvas of the network's side: as it is and centred when
@@ -9,6 +7,8 @@
  * is looked up once.  What a shift brings in at an edge is the reflection of
  * the picture where it fills the canvas, and padding where it does not.  Bytes
  * become numbers through a table of 256 per channel. */
+
+#include "datasets/loader.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-#include "datasets/datasets_internal.h"
-
 /* `scenes`: a data set that needs no files.
  *
  * Pictures are drawn from the seed (scenes_draw.c), each from its own counters,
  * so threads draw them in any order and a larger set begins with the pictures
  * of a smaller one.  Labels come in shuffled runs of all classes: a set of any
  * size is balanced. */
+
+#include "datasets/datasets_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

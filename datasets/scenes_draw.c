@@ -1,5 +1,3 @@
-#include "datasets/datasets_internal.h"
-
 /* The pictures of set `scenes`.
  *
  * First a scene is planned: a textured ground, one object whose class is the
@@ -15,6 +13,8 @@
  *
  * Every draw is a statement of its own: C leaves the order inside an
  * initialiser open, and the order is what makes a seed a picture. */
+
+#include "datasets/datasets_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -254,7 +254,7 @@ static void plan_ground(struct draws *d, struct texture *t)
     t->phase = between(d, 0.0f, TURN);
     t->rough = between(d, 0.15f, 0.5f);
 
-    uint32_t word[4];
+    uint32_t word[4] = {0};
     float *value = &t->lattice[0][0];
     for (int i = 0; i < OCTAVES * LATTICE_MAX * LATTICE_MAX; i++) {
         if (i % 4 == 0)

@@ -1,10 +1,10 @@
-#include "datasets/dataset.h"
-
 /* Dividing the training set: val, arch, weights.
  *
  * Each class is shuffled by itself (Fisher-Yates on counters) and cut at the
  * same shares, so that every part holds the classes in the same proportions.
  * What belongs to val does not depend on arch_share. */
+
+#include "datasets/dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -103,12 +103,12 @@ sn_status sn_split_make(struct sn_split *split, const struct sn_dataset *set,
         .full = malloc(bytes),
     };
     int *index = malloc(bytes);
-    unsigned char *part = malloc((size_t)n);
-    sn_status rc = SN_OK;
+    unsigned char *part = calloc((size_t)n, 1);
+    sn_status rc;
     if (!made.weights || !made.arch || !made.val || !made.full || !index ||
-        !part)
+        !part) {
         rc = sn_fail(err, SN_ERR_MEMORY, "no memory to divide %d images", n);
-    if (rc == SN_OK) {
+    } else {
         divide(part, index, set, val, arch_share, seed);
         list_parts(&made, part, n);
         rc = check_parts(&made, val, arch_share, n, err);
