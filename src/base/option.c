@@ -247,6 +247,16 @@ static sn_status parse_bool(const char *text, bool *value, struct sn_error *err)
     return SN_OK;
 }
 
+/* Whether an INI file would take the rest of this text for a comment. */
+static bool starts_comment(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if ((*p == '#' || *p == ';') &&
+            (p == text || p[-1] == ' ' || p[-1] == '\t'))
+            return true;
+    return false;
+}
+
 static sn_status parse_text(const char *text, const char *dir,
                             char field[SN_TEXT_MAX], struct sn_error *err)
 {
@@ -261,7 +271,11 @@ static sn_status parse_text(const char *text, const char *dir,
         return sn_fail(err, SN_ERR_CONFIG,
                        "'%.40s...' is too long; expected at most %d bytes%s",
                        text, SN_TEXT_MAX - 1, dir ? " with its folder" : "");
-    snprintf(field, SN_TEXT_MAX, "%.*s", SN_TEXT_MAX - 1, whole);
+    if (starts_comment(whole))
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "'%s' would be cut at its # or ; which starts a comment",
+                       whole);
+    memcpy(field, whole, strlen(whole) + 1);
     return SN_OK;
 }
 
@@ -427,23 +441,25 @@ sn_status sn_option_parse(const struct sn_option *o, void *base,
         return sn_fail(err, SN_ERR_CONFIG, "the value is missing");
     if (!(o->allow_none && strcmp(text, "none") == 0))
         SN_TRY(parse_value(o, &v, text, dir, err));
-    memcpy((char *)base + o->offset, &v, sn_option_field_size(o->type));
+    memcpy((char *)base + o->offset, &v, sn_option_size(o->type));
     return SN_OK;
+}
+
+void sn_option_default(const struct sn_option *o, void *base, const char *dir)
+{
+    if (o->fallback && *o->fallback) {
+        SN_CHECK(sn_option_parse(o, base, o->fallback, dir, NULL) == SN_OK);
+    } else {
+        union sn_option_value v;
+        sn_option_set_empty(o, &v);
+        memcpy((char *)base + o->offset, &v, sn_option_size(o->type));
+    }
 }
 
 void sn_option_defaults(const struct sn_option_table *t, void *base)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        const struct sn_option *o = &t->rows[i];
-        if (o->fallback && *o->fallback) {
-            SN_CHECK(sn_option_parse(o, base, o->fallback, NULL, NULL) ==
-                     SN_OK);
-        } else {
-            union sn_option_value v;
-            sn_option_set_empty(o, &v);
-            memcpy((char *)base + o->offset, &v, sn_option_field_size(o->type));
-        }
-    }
+    for (size_t i = 0; i < t->count; i++)
+        sn_option_default(&t->rows[i], base, NULL);
 }
 
 const struct sn_option *sn_option_find(const struct sn_option_table *t,

@@ -54,6 +54,18 @@ enum sn_option_type {
     SN_OPT_AUGMENT    /* char[SN_TEXT_MAX], syntax checked by the room */
 };
 
+/* A field of any type. */
+union sn_option_value {
+    int integer;
+    uint64_t wide;
+    double real;
+    bool flag;
+    char text[SN_TEXT_MAX];
+    struct sn_int_list ints;
+    struct sn_name_list names;
+    struct sn_quantity quantity;
+};
+
 struct sn_option_name {
     const char *name;
     int value;
@@ -90,9 +102,15 @@ sn_status sn_option_parse(const struct sn_option *o, void *base,
                           const char *text, const char *dir,
                           struct sn_error *err);
 
-/* Sets every field of the struct at `base` to its row's default (a required
- * field to zero).  A default that does not parse is a fault of ours. */
+/* Sets the field to the row's default, to the empty field where there is none.
+ * A default that does not parse is a fault of ours. */
+void sn_option_default(const struct sn_option *o, void *base, const char *dir);
+
+/* The same for every field of the struct at `base`, paths as written. */
 void sn_option_defaults(const struct sn_option_table *t, void *base);
+
+/* Bytes of a row's field. */
+size_t sn_option_size(enum sn_option_type type);
 
 /* Writes the value of `o` as it could stand in an INI file, so that parsing it
  * gives the same field to the last bit; "" for an empty field that cannot be

@@ -5,18 +5,6 @@
 
 #include "base/option.h"
 
-/* A field of any type, as it is copied out of and into a room's struct. */
-union sn_option_value {
-    int integer;
-    uint64_t wide;
-    double real;
-    bool flag;
-    char text[SN_TEXT_MAX];
-    struct sn_int_list ints;
-    struct sn_name_list names;
-    struct sn_quantity quantity;
-};
-
 struct sn_unit {
     const char *name; /* NULL ends a list */
     double scale;     /* in base units */
@@ -24,8 +12,6 @@ struct sn_unit {
 
 /* The units of a quantity, ascending. */
 const struct sn_unit *sn_option_units(enum sn_option_type type);
-
-size_t sn_option_field_size(enum sn_option_type type);
 
 /* The value of a field that nothing was written into. */
 void sn_option_set_empty(const struct sn_option *o, union sn_option_value *v);

@@ -25,7 +25,7 @@ const struct sn_unit *sn_option_units(enum sn_option_type type)
                                  : frequency_units;
 }
 
-size_t sn_option_field_size(enum sn_option_type type)
+size_t sn_option_size(enum sn_option_type type)
 {
     switch (type) {
     case SN_OPT_INT:
@@ -194,7 +194,7 @@ void sn_option_print(const struct sn_option *o, const void *base, char *buf,
                      size_t size)
 {
     union sn_option_value v;
-    memcpy(&v, (const char *)base + o->offset, sn_option_field_size(o->type));
+    memcpy(&v, (const char *)base + o->offset, sn_option_size(o->type));
     if (is_empty(o, &v))
         snprintf(buf, size, "%s", o->allow_none ? "none" : "");
     else

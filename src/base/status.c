@@ -58,6 +58,8 @@ sn_status sn_fail_more(struct sn_error *err, enum sn_status_code code,
     int wrote = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
 
+    if (!err->text[0])
+        err->dropped = 0;
     const size_t end = length_of_lines(err);
     const size_t room = sizeof err->text - TAIL_ROOM - end;
     const size_t need = (wrote < 0 ? 0 : (size_t)wrote) + (end > 0) + 1;

@@ -13,29 +13,35 @@
 
 enum { SN_CONFIG_MAX_REPEAT = 16 }; /* stages */
 
-/* A table and where its values go.  For a plain section `base` is the room's
- * struct.  For a repeated one ("stage.*") it is an array of SN_CONFIG_MAX_REPEAT
- * structs of `stride` bytes; *repeat gets the number of sections, which must be
- * numbered 1, 2, ... without a gap. */
+/* A table and where its values go.  A key without a default must be set, also
+ * in a section that need not stand in the file.  For a plain section `base` is
+ * the room's struct.  For a repeated one ("stage.*") it is an array of
+ * SN_CONFIG_MAX_REPEAT structs of `stride` bytes; *repeat gets the number of
+ * sections, which must be numbered 1, 2, ... without a gap. */
 struct sn_config_section {
     const struct sn_option_table *table;
     void *base;
     size_t stride; /* repeated sections only */
     int *repeat;   /* repeated sections only */
-    bool required; /* the section must stand in the file */
+    bool required; /* the section (of a repeated one the first) must stand */
 };
 
 /* `-s section.key=value`: replaces or adds a value; the key is what follows
- * the last dot before `=`. */
+ * the last dot before `=`.  Of two that name the same key the later one holds.
+ * Paths are relative to the current folder. */
 struct sn_config_override {
     const char *text;
 };
 
-struct sn_config; /* which values were set, and where: for the resolved config */
+struct sn_config; /* which values were set, and where: for the resolved config
+                   */
 
 /* Fills all sections: defaults, then the file, then the overrides.  A `path`
- * that cannot be opened is SN_ERR_CONFIG too.  *cfg (owned by the caller, may
- * be asked for with NULL) keeps the origin of every value. */
+ * that cannot be opened is SN_ERR_CONFIG too.  On failure nothing is filled and
+ * err lists every fault, one a line.  *cfg (owned by the caller, need not be
+ * asked for) keeps every value with its origin; the tables and the texts of the
+ * overrides must outlive it.  Not for two threads at once: libinih is set up
+ * through global variables. */
 sn_status sn_config_read(const char *path,
                          const struct sn_config_section *sections, int count,
                          const struct sn_config_override *over, int n_over,
@@ -45,17 +51,17 @@ sn_status sn_config_read(const char *path,
  * `file:line:col: error: ...`, at the place where section.key was set, or at
  * the section, or at the file when neither stands in it. */
 sn_status sn_config_fault(const struct sn_config *cfg, struct sn_error *err,
-                          const char *section, const char *key,
-                          const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+                          const char *section, const char *key, const char *fmt,
+                          ...) __attribute__((format(printf, 5, 6)));
 
 /* The resolved config as INI text, every value with its origin as a comment
  * (`# default`, `# cfg.ini:12`, `# -s`).  Reading it back gives the same
- * values; paths are absolute.  Caller frees. */
+ * values; paths are absolute.  Caller frees; NULL when memory ran out. */
 char *sn_config_text(const struct sn_config *cfg);
 
 /* Every key of the tables with default, unit, range and meaning, as text for
- * `supernet config [SECTION]`.  `only` may be NULL.  Caller frees. */
+ * `supernet config [SECTION]`.  `only` may be NULL; the text is empty when no
+ * table has that name.  Caller frees; NULL when memory ran out. */
 char *sn_config_help(const struct sn_config_section *sections, int count,
                      const char *only);
 

@@ -1,0 +1,107 @@
+/* Configs as text: the resolved values with their origins, and the list of all
+ * keys. */
+
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config/config_internal.h"
+
+enum { VALUE_BYTES = 512, NAME_BYTES = 64 };
+
+/* ---- the resolved config ---- */
+
+static void add_origin(struct sn_text *t, const struct sn_config *cfg,
+                       const struct sn_setting *s)
+{
+    switch (s->origin) {
+    case SN_ORIGIN_DEFAULT:
+        sn_text_add(t, "# default\n");
+        break;
+    case SN_ORIGIN_FILE:
+        sn_text_add(t, "# %s:%d\n", cfg->path, s->key_at.line);
+        break;
+    case SN_ORIGIN_OVERRIDE:
+        sn_text_add(t, "# -s\n");
+        break;
+    }
+}
+
+static void add_part(struct sn_text *t, const struct sn_config *cfg,
+                     const struct sn_config_group *g, int part)
+{
+    char name[NAME_BYTES], value[VALUE_BYTES];
+    const struct sn_option_table *table = g->section.table;
+    sn_config_name(g, part, name, sizeof name);
+    sn_text_add(t, "%s[%s]\n", t->length ? "\n" : "", name);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct sn_setting *s = &g->part[part].setting[i];
+        const struct sn_option row = sn_config_row(&table->rows[i]);
+        sn_option_print(&row, &s->value, value, sizeof value);
+        if (!*value) /* an empty field has no spelling: the key is left out */
+            continue;
+        sn_text_add(t, "%-12s = %-20s ", row.key, value);
+        add_origin(t, cfg, s);
+    }
+}
+
+char *sn_config_text(const struct sn_config *cfg)
+{
+    struct sn_text t = {0};
+    for (int i = 0; i < cfg->groups; i++)
+        for (int ip = 0; ip < cfg->group[i].parts; ip++)
+            add_part(&t, cfg, &cfg->group[i], ip);
+    return sn_text_take(&t);
+}
+
+/* ---- all keys ---- */
+
+static void add_row(struct sn_text *t, const struct sn_option *o)
+{
+    char expected[VALUE_BYTES];
+    sn_option_expected(o, expected, sizeof expected);
+    sn_text_add(t, "  %-12s %s\n", o->key, o->help);
+    sn_text_add(t, "  %-12s %s%s%s%s; ", "", expected, *o->unit ? " (" : "",
+                o->unit, *o->unit ? ")" : "");
+    if (!o->fallback)
+        sn_text_add(t, "must be set\n");
+    else if (!*o->fallback)
+        sn_text_add(t, "may be left out\n");
+    else
+        sn_text_add(t, "default %s\n", o->fallback);
+}
+
+/* Whether a section's name fits the word: "stage.2" and "stage" name "stage.*"
+ * as well. */
+static bool is_named(const char *section, const char *word)
+{
+    const size_t n = strlen(section);
+    if (strcmp(section, word) == 0)
+        return true;
+    if (n < 2 || strcmp(section + n - 2, ".*") != 0)
+        return false;
+    return strncmp(section, word, n - 2) == 0 &&
+           (word[n - 2] == '\0' || word[n - 2] == '.');
+}
+
+char *sn_config_help(const struct sn_config_section *sections, int count,
+                     const char *only)
+{
+    struct sn_text t = {0};
+    for (int i = 0; i < count; i++) {
+        const struct sn_option_table *table = sections[i].table;
+        const size_t n = strlen(table->section);
+        const bool repeated = n >= 2 && table->section[n - 1] == '*';
+        if (only && !is_named(table->section, only))
+            continue;
+        sn_text_add(&t, "%s[%.*s%s]  %s\n", t.length ? "\n" : "",
+                    (int)n - repeated, table->section, repeated ? "N" : "",
+                    table->help);
+        for (size_t io = 0; io < table->count; io++)
+            add_row(&t, &table->rows[io]);
+    }
+    return sn_text_take(&t);
+}
