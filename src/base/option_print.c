@@ -75,36 +75,40 @@ static const char *name_of(const struct sn_option *o, int value)
     return n->name;
 }
 
-/* The unit and the shortest number that parse back into exactly q->value: the
- * largest unit that leaves at least 1, or a smaller one where that number does
- * not exist. */
+/* The shortest number that, times the scale (or as a share of 100), reads back
+ * as exactly `value`.  False when there is none. */
+static bool print_scaled(char *buf, size_t size, double value, double scale,
+                         bool percent)
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        const double shown = percent ? value * 100 : value / scale;
+        char round[40];
+        snprintf(round, sizeof round, "%.*g", digits, shown);
+        const double back = strtod(round, NULL);
+        sn_text_real(buf, size, back);
+        if ((percent ? back / 100 : back * scale) == value)
+            return true;
+    }
+    return false;
+}
+
+/* In the largest unit that leaves at least 1, or a smaller one where the value
+ * is no decimal of that. */
 static void print_quantity(const struct sn_option *o,
                            const struct sn_quantity *q, char *buf, size_t size)
 {
     char number[40];
     if (q->percent) {
-        for (int digits = 1; digits <= 17; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits, q->value * 100);
-            if (strtod(number, NULL) / 100 == q->value)
-                break;
-        }
+        print_scaled(number, sizeof number, q->value, 1, true);
         snprintf(buf, size, "%s %%", number);
         return;
     }
     const struct sn_unit *units = sn_option_units(o->type), *u = units;
     while (u[1].name && fabs(q->value) >= u[1].scale)
         u++;
-    for (;; u--) {
-        sn_text_real(number, sizeof number, q->value / u->scale);
-        for (int digits = 1; digits <= 17; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits,
-                     q->value / u->scale);
-            if (strtod(number, NULL) * u->scale == q->value)
-                break;
-        }
-        if (strtod(number, NULL) * u->scale == q->value || u == units)
-            break;
-    }
+    while (!print_scaled(number, sizeof number, q->value, u->scale, false) &&
+           u > units)
+        u--;
     snprintf(buf, size, "%s %s", number, u->name);
 }
 

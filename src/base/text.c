@@ -156,6 +156,10 @@ const char *sn_text_elapsed(char *buf, size_t size, double seconds)
 
 const char *sn_text_real(char *buf, size_t size, double value)
 {
+    if (value == floor(value) && fabs(value) < 1e15) {
+        snprintf(buf, size, "%.0f", value);
+        return buf;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(buf, size, "%.*g", digits, value);
         if (strtod(buf, NULL) == value)

@@ -149,13 +149,16 @@ static void unknown_section(struct walk *w, struct sn_ini_place at,
     }
     char names[KNOWN_MAX][NAME_MAX_BYTES], hint[SN_INI_LINE];
     const char *known[KNOWN_MAX], *dot = strchr(name, '.');
+    const bool numbered =
+        dot && dot[1] && strspn(dot + 1, "0123456789") == strlen(dot + 1);
     size_t count = 0;
     for (int i = 0; i < w->cfg->groups && count < KNOWN_MAX; i++) {
         const struct sn_config_group *g = &w->cfg->group[i];
         const char *section = g->section.table->section;
         if (is_repeated(g)) /* its name with the number that was given */
             snprintf(names[count], sizeof *names, "%.*s%.20s",
-                     (int)strlen(section) - 1, section, dot ? dot + 1 : "N");
+                     (int)strlen(section) - 1, section,
+                     numbered ? dot + 1 : "N");
         else
             snprintf(names[count], sizeof *names, "%s", section);
         known[count] = names[count];
@@ -458,9 +461,12 @@ static sn_status read_all(struct walk *w, const char *data, size_t bytes,
         .section = on_section, .pair = on_pair, .fault = on_ini_fault};
     char here[PATH_MAX_BYTES];
     SN_TRY(sn_path_folder(here, sizeof here, "./x", w->err));
-    if (!sn_ini_parse(data, bytes, &events, w))
+    bool stopped;
+    if (!sn_ini_parse(data, bytes, &events, w, &stopped))
         return sn_fail(w->err, SN_ERR_MEMORY, "%s: out of memory",
                        w->cfg->path);
+    if (stopped)
+        return SN_ERR_CONFIG; /* what seems to be missing may stand below */
     w->dir = here;
     for (int i = 0; i < n_over; i++)
         apply_override(w, over[i].text);

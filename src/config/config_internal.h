@@ -25,10 +25,10 @@ struct sn_ini_events {
     void (*fault)(void *ctx, struct sn_ini_place at, const char *text);
 };
 
-/* Reads the text of a file.  A line that is no INI line is a fault; after a
- * byte that no text holds nothing more is read.  False when memory ran out. */
+/* Reads the text of a file.  A line that is no INI line is a fault; at a
+ * byte that no text holds reading stops.  False when memory ran out. */
 bool sn_ini_parse(const char *data, size_t size,
-                  const struct sn_ini_events *events, void *ctx);
+                  const struct sn_ini_events *events, void *ctx, bool *stopped);
 
 /* ---- config.c ---- */
 

@@ -178,7 +178,7 @@ static int on_pair(void *user, const char *section, const char *key,
 }
 
 bool sn_ini_parse(const char *data, size_t size,
-                  const struct sn_ini_events *events, void *ctx)
+                  const struct sn_ini_events *events, void *ctx, bool *stopped)
 {
     static char comments[] = "#;";
     struct reader r = {
@@ -197,5 +197,7 @@ bool sn_ini_parse(const char *data, size_t size,
     ini_allow_realloc = true;
     ini_stop_on_first_error = false;
     ini_allow_no_value = false;
-    return ini_parse_stream(next_line, &r, on_pair, &r) >= 0;
+    const int rc = ini_parse_stream(next_line, &r, on_pair, &r);
+    *stopped = r.stopped;
+    return rc >= 0; /* above 0: a line with a fault, which has been told */
 }
