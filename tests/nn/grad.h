@@ -12,8 +12,9 @@
  * quotient means nothing.  For a smooth f the second difference of a width is
  * four times that of half the width but for terms of h^4; a kink at t0 breaks
  * that (unless t0 is a third of the width, hence two pairs of widths).  Such a
- * direction is drawn again.  The rule looks at the loss alone, never at the
- * gradient in question, so no wrong gradient passes by it. */
+ * direction is drawn again, and h made smaller.  The rule looks at the loss
+ * alone, never at the gradient in question, so no wrong gradient passes by it.
+ */
 
 #include "check.h"
 
@@ -23,12 +24,15 @@
 
 #include "base/rng.h"
 
-#define GRAD_BOUND 1e-5
-#define GRAD_STEP  3e-5
-#define GRAD_KINK  1e-6 /* share of the slope that kinks may hide */
-#define GRAD_FLOOR                                                             \
-    1e-3 /* slopes below it are looked at absolutely: some are 0,              \
-          * as that of a shift in front of a batch-norm */
+#ifndef GRAD_STEP /* deep nets have kinks everywhere and take less */
+#    define GRAD_STEP 3e-5
+#endif
+#define GRAD_BOUND    1e-5
+#define GRAD_STEP_MIN 1e-6
+#define GRAD_KINK     1e-6 /* share of the slope that kinks may hide */
+/* Slopes below it are looked at absolutely: some are 0, as that of a shift in
+ * front of a batch-norm. */
+#define GRAD_FLOOR 1e-3
 
 enum { GRAD_DIRECTIONS = 4, GRAD_REDRAWS = 100 };
 
@@ -79,12 +83,12 @@ static inline void grad_direction(double *d, ptrdiff_t n, uint32_t draw)
 /* The slope of the loss along d; *kink: what kinks may have added to it. */
 static inline double grad_slope(grad_loss *loss, void *ctx,
                                 const struct grad_view *v, const double *d,
-                                const double *origin, double *kink)
+                                const double *origin, double step, double *kink)
 {
     const double mid = grad_loss_at(loss, ctx, v, d, origin, 0);
     double slope[3], bend[3];
     for (int i = 0; i < 3; i++) { /* h, h/2, h/4 */
-        const double h = GRAD_STEP / (1 << i);
+        const double h = step / (1 << i);
         const double left = grad_loss_at(loss, ctx, v, d, origin, -h);
         const double right = grad_loss_at(loss, ctx, v, d, origin, h);
         slope[i] = (right - left) / (2 * h);
@@ -111,11 +115,12 @@ static inline double grad_error(grad_loss *loss, void *ctx,
         origin[i] = v->x[i / v->cols * v->ld + i % v->cols];
 
     for (int id = 0; id < GRAD_DIRECTIONS; id++) {
-        double slope, kink, inner = 0;
+        double slope, kink, inner = 0, step = GRAD_STEP;
         int tries = 0;
         do {
             grad_direction(d, n, draw++);
-            slope = grad_slope(loss, ctx, v, d, origin, &kink);
+            slope = grad_slope(loss, ctx, v, d, origin, step, &kink);
+            step = fmax(step * 0.8, GRAD_STEP_MIN);
         } while (
             !(kink <= fmax(GRAD_KINK * fabs(slope), GRAD_BOUND * GRAD_FLOOR)) &&
             ++tries < GRAD_REDRAWS);
