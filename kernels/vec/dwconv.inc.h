@@ -248,7 +248,7 @@ static struct phase find_phase(int phase, int extent, int k, int stride,
     if (first < k)
         f.taps = (k - first - 1) / stride + 1;
     f.last = first + (f.taps - 1) * stride;
-    f.pad = f.taps - 1 - (phase + pad - first) / stride;
+    f.pad = f.taps - 1 - (phase + pad) / stride;
     return f;
 }
 

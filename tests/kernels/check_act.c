@@ -1,8 +1,6 @@
 /* The loader and its inner product against the reference. */
 #include "kernel_check.h"
 
-#include <math.h>
-
 static const sn_act acts[] = {SN_ACT_NONE, SN_ACT_RELU, SN_ACT_RELU6,
                               SN_ACT_HSWISH};
 

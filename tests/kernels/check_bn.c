@@ -10,7 +10,8 @@ static void sums_once(const struct sn_kernels *ref,
 {
     const struct rows y = rows_noise(c, p, gap, 1), near = rows_again(&y, 0);
     const struct rows shift = rows_noise(c, 1, 0, 0.25); /* near the mean */
-    struct sums w1, w2, g1, g2, t1, t2;
+    struct sums w1 = {{0}}, w2 = {{0}}, g1 = {{0}}, g2 = {{0}}, t1 = {{0}},
+                t2 = {{0}};
     double *want1 = sums_start(&w1, c, 1), *want2 = sums_start(&w2, c, 2);
     double *got1 = sums_start(&g1, c, 1), *got2 = sums_start(&g2, c, 2);
     double *tight1 = sums_start(&t1, c, 1), *tight2 = sums_start(&t2, c, 2);
@@ -44,7 +45,8 @@ static void act_bwd_once(const struct sn_kernels *ref,
     const struct rows mu = rows_noise(c, 1, 0, 1);
     const struct rows want = rows_noise(c, p, 5 - gap, 1);
     const struct rows got = rows_copy(&want), tight = rows_again(&want, 0);
-    struct sums w1, w2, g1, g2, t1, t2;
+    struct sums w1 = {{0}}, w2 = {{0}}, g1 = {{0}}, g2 = {{0}}, t1 = {{0}},
+                t2 = {{0}};
     double *want1 = sums_start(&w1, c, 1), *want2 = sums_start(&w2, c, 2);
     double *got1 = sums_start(&g1, c, 1), *got2 = sums_start(&g2, c, 2);
     double *tight1 = sums_start(&t1, c, 1), *tight2 = sums_start(&t2, c, 2);
@@ -144,7 +146,7 @@ static void bias_once(const struct sn_kernels *ref,
                       const struct sn_kernels *opt, int c, int p, int gap)
 {
     const struct rows dy = rows_noise(c, p, gap, 1), near = rows_again(&dy, 0);
-    struct sums w, g, t;
+    struct sums w = {{0}}, g = {{0}}, t = {{0}};
     double *want = sums_start(&w, c, 1), *got = sums_start(&g, c, 1);
     double *tight = sums_start(&t, c, 1);
 
