@@ -24,9 +24,9 @@ CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
             -ffp-contract=fast $(WARNINGS) $(WERROR) $(EXTRA)
 
 # ---- sources: a file in a room's folder is part of the build ----
-ISA     := $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
+SIMD    := $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
 KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
-           $(foreach i,$(ISA),$(wildcard kernels/$i/*.c))
+           $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
            $(wildcard datasets/*.c)
 CLI_SRC := $(wildcard src/cli/*.c)
