@@ -13,23 +13,30 @@ void sn_params_init(struct sn_params *p)
     sn_arena_init(&p->arena);
 }
 
-/* Room for one more of `size` bytes; running out here is before any plan and
- * has nobody to report to. */
-static void *grown(void *old, int count, int *room, size_t size)
+/* Room for one more of `size` bytes in *list; false when memory is short. */
+static bool grow(void **list, int count, int *room, size_t size)
 {
     if (count < *room)
-        return old;
-    *room = *room ? 2 * *room : 64;
-    void *bigger = realloc(old, (size_t)*room * size);
-    SN_CHECK(bigger);
-    return bigger;
+        return true;
+    const int wanted = *room ? 2 * *room : 64;
+    void *bigger = realloc(*list, (size_t)wanted * size);
+    if (!bigger)
+        return false;
+    *list = bigger;
+    *room = wanted;
+    return true;
 }
 
 int sn_params_add(struct sn_params *p, sn_param_kind kind, int rows, int cols,
                   int taps, double start, const char *name)
 {
     SN_CHECK(!p->w && rows > 0 && cols > 0 && sn_params_find(p, name) < 0);
-    p->item = grown(p->item, p->count, &p->room, sizeof *p->item);
+    void *list = p->item;
+    if (!grow(&list, p->count, &p->room, sizeof *p->item))
+        p->incomplete = true;
+    p->item = list;
+    if (p->incomplete)
+        return 0;
     struct sn_param *it = &p->item[p->count];
     *it = (struct sn_param){.kind = kind,
                             .rows = rows,
@@ -37,11 +44,25 @@ int sn_params_add(struct sn_params *p, sn_param_kind kind, int rows, int cols,
                             .taps = taps,
                             .start = start,
                             .first = p->total};
-    SN_CHECK(snprintf(it->name, sizeof it->name, "%s", name) <
-             SN_PARAM_NAME);
+    SN_CHECK(snprintf(it->name, sizeof it->name, "%s", name) < SN_PARAM_NAME);
     const size_t values = (size_t)rows * (size_t)cols;
     p->total += (values + SN_LANES - 1) / SN_LANES * SN_LANES;
     return p->count++;
+}
+
+static int add_stat(struct sn_params *p, int c, const char *name)
+{
+    void *list = p->stat;
+    if (!grow(&list, p->stats, &p->stats_room, sizeof *p->stat))
+        p->incomplete = true;
+    p->stat = list;
+    if (p->incomplete)
+        return 0;
+    struct sn_stat *st = &p->stat[p->stats];
+    *st = (struct sn_stat){.c = c, .first = p->stat_total};
+    SN_CHECK(snprintf(st->name, sizeof st->name, "%s", name) < SN_PARAM_NAME);
+    p->stat_total += (size_t)c;
+    return p->stats++;
 }
 
 struct sn_bn_ids sn_params_add_bn(struct sn_params *p, int c, double start,
@@ -53,18 +74,16 @@ struct sn_bn_ids sn_params_add_bn(struct sn_params *p, int c, double start,
     ids.gamma = sn_params_add(p, SN_PARAM_GAMMA, 1, c, 0, start, full);
     snprintf(full, sizeof full, "%s.beta", name);
     ids.beta = sn_params_add(p, SN_PARAM_BETA, 1, c, 0, 0, full);
-    p->stat = grown(p->stat, p->stats, &p->stats_room, sizeof *p->stat);
-    struct sn_stat *st = &p->stat[p->stats];
-    *st = (struct sn_stat){.c = c, .first = p->stat_total};
-    SN_CHECK(snprintf(st->name, sizeof st->name, "%s", name) < SN_PARAM_NAME);
-    p->stat_total += (size_t)c;
-    ids.stat = p->stats++;
+    ids.stat = add_stat(p, c, name);
     return ids;
 }
 
 sn_status sn_params_take(struct sn_params *p, struct sn_error *err)
 {
     struct sn_arena *a = &p->arena;
+    if (p->incomplete)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a list of %d weights",
+                       p->count + 1);
     for (int pass = 0; pass < 2; pass++) {
         p->w = sn_arena_take(a, p->total, sizeof *p->w);
         p->g = sn_arena_take(a, p->total, sizeof *p->g);
@@ -123,8 +142,12 @@ struct sn_bn_view sn_params_bn(const struct sn_params *p, struct sn_bn_ids ids)
     const struct sn_weight gamma = sn_params_weight(p, ids.gamma);
     const struct sn_weight beta = sn_params_weight(p, ids.beta);
     const size_t at = p->stat[ids.stat].first;
-    return (struct sn_bn_view){gamma.w,      beta.w,     gamma.g,
-                               beta.g,       p->mean + at, p->m2 + at,
+    return (struct sn_bn_view){gamma.w,
+                               beta.w,
+                               gamma.g,
+                               beta.g,
+                               p->mean + at,
+                               p->m2 + at,
                                p->counts + ids.stat};
 }
 

@@ -39,6 +39,7 @@ struct sn_params {
     int count, room;
     struct sn_stat *stat; /* owned */
     int stats, stats_room;
+    bool incomplete; /* an entry found no memory: taking fails */
     size_t total, stat_total;
     sn_real *w, *g, *m;          /* [total] owned; NULL until taken */
     double *mean, *m2, *counts; /* [stat_total], [stat_total], [stats] */
@@ -47,7 +48,8 @@ struct sn_params {
 
 void sn_params_init(struct sn_params *p);
 
-/* Adds an entry, returns its index.  `name` must be new. */
+/* Adds an entry, returns its index.  `name` must be new.  When memory for the
+ * list is short the index means nothing, and sn_params_take says so. */
 int sn_params_add(struct sn_params *p, sn_param_kind kind, int rows, int cols,
                   int taps, double start, const char *name);
 
