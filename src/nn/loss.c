@@ -23,7 +23,7 @@ void sn_loss_plan(struct sn_layer *layer, struct sn_plan *plan)
     l->guess = sn_arena_take(plan->arena, (size_t)l->in->n, sizeof *l->guess);
 }
 
-/* log sum_j exp(x_j), and the index of the greatest. */
+/* log sum_j exp(x_j - top), and the index of the greatest, top. */
 static double log_sum_exp(const sn_real *x, int c, int *greatest)
 {
     int best = 0;
@@ -34,7 +34,7 @@ static double log_sum_exp(const sn_real *x, int c, int *greatest)
     for (int ic = 0; ic < c; ic++)
         sum += exp((double)x[ic] - (double)x[best]);
     *greatest = best;
-    return (double)x[best] + log(sum);
+    return log(sum);
 }
 
 static double target(const struct sn_loss *l, int in, int ic)
@@ -53,9 +53,10 @@ void sn_loss_fwd(struct sn_layer *layer, const struct sn_pass *pass)
     for (int in = 0; in < l->in->n; in++) {
         const sn_real *x = l->in->y + (ptrdiff_t)in * l->in->ld;
         const double norm = log_sum_exp(x, c, &l->guess[in]);
+        const double top = (double)x[l->guess[in]];
         double sum = 0;
         for (int ic = 0; ic < c; ic++)
-            sum += target(l, in, ic) * (norm - (double)x[ic]);
+            sum += target(l, in, ic) * (norm - ((double)x[ic] - top));
         l->each[in] = sum;
         l->mean += sum / l->in->n;
         l->correct += l->guess[in] == l->labels[in];
@@ -72,9 +73,11 @@ void sn_loss_bwd(struct sn_layer *layer, const struct sn_pass *pass)
         sn_real *dx = l->in->dz + (ptrdiff_t)in * l->in->ld;
         int greatest;
         const double norm = log_sum_exp(x, c, &greatest);
-        for (int ic = 0; ic < c; ic++)
-            dx[ic] = (sn_real)((exp((double)x[ic] - norm) - target(l, in, ic)) /
-                               l->in->n);
+        const double top = (double)x[greatest];
+        for (int ic = 0; ic < c; ic++) {
+            const double share = exp((double)x[ic] - top - norm);
+            dx[ic] = (sn_real)((share - target(l, in, ic)) / l->in->n);
+        }
     }
     sn_tensor_grad_added(l->in);
 }

@@ -53,6 +53,22 @@ static void fill_params(struct sn_params *p)
     }
 }
 
+/* Chunks follow from cache sizes, and these nets are small: more than one of
+ * them in a unit has to be asked for. */
+static void cut_chunks(struct sn_graph *g)
+{
+    for (int il = 0; il < g->layers; il++) {
+        struct sn_layer *l = &g->layer[il];
+        if (l->id == SN_LAYER_CONV)
+            l->as.conv.stage.chunk = 1;
+        if (l->id == SN_LAYER_IBN)
+            l->as.ibn.expand.chunk = l->as.ibn.depth.chunk =
+                l->as.ibn.project.chunk = 1;
+        if (l->id == SN_LAYER_FUSED)
+            l->as.fused.dense.chunk = l->as.fused.project.chunk = 1;
+    }
+}
+
 /* After the parameters were added: takes them and starts the graph. */
 static void rig_begin(struct rig *r, int n, int h, int w, int c)
 {
@@ -109,6 +125,8 @@ static void rig_finish(struct rig *r, struct sn_tensor *layer,
     const struct sn_term term = {layer, NULL, NULL};
     if (layer)
         r->out = layer->bn ? sn_graph_sum(&r->g, "out", &term, 1) : layer;
+    if (r->in->n > SN_UNITS)
+        cut_chunks(&r->g);
     run_once(r);
     const struct grad_view x = {
         "x", r->in->y, r->in->dz, sn_tensor_pixels(r->in), r->in->c, r->in->ld};
@@ -215,7 +233,7 @@ static void block_title(char *title, size_t size, const char *kind,
     snprintf(title, size, "%s k%d s%d%s %s%s%s%s", kind, c->k, c->stride,
              c->expands ? " e>1" : " e=1", act_name[c->act],
              c->mask ? " mask" : "", c->residual ? " res" : "",
-             c->n > SN_UNITS ? " n>units" : "");
+             c->n > SN_UNITS ? " chunks" : "");
 }
 
 static void ibn_case(const struct block_case *c)
@@ -304,7 +322,8 @@ static void fused_case(const struct block_case *c)
 }
 
 /* Every kernel, stride, expansion and activation with mask and, where shapes
- * allow, residual; then once without either, and with units of two images. */
+ * allow, residual; then once without either, and with units of two images in
+ * chunks of one. */
 static void blocks(void (*one)(const struct block_case *), bool fused)
 {
     for (int k = 3; k <= 5; k += 2)

@@ -1,0 +1,502 @@
+/* Whole paths of the engine in the product's own precision: training, the
+ * three modes of batch-norm, planning, and what happens when numbers
+ * or memory run out. */
+
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "nn/graph.h"
+#include "optim/sgd.h"
+
+static struct sn_error err;
+
+/* ---- a net of every layer kind ---- */
+
+enum { SIDE = 12, CLASSES = 8, STEM = 8, MID = 24, WIDE = 16, MOST = 40 };
+
+struct net {
+    struct sn_kernels k;
+    struct sn_params p;
+    struct sn_graph g;
+    int stem, expand, depth, project1, dense, project2, head, linear, bias;
+    struct sn_bn_ids stem_bn, bn1[3], bn2[2], head_bn;
+    int labels[MOST];
+};
+
+static void add_params(struct net *t)
+{
+    struct sn_params *p = &t->p;
+    sn_params_init(p);
+    t->stem = sn_params_add(p, SN_PARAM_CONV, 27, STEM, 9, 0, "stem");
+    t->stem_bn = sn_params_add_bn(p, STEM, 1, "stem.bn");
+    t->expand = sn_params_add(p, SN_PARAM_CONV, STEM, MID, 1, 0, "expand");
+    t->bn1[0] = sn_params_add_bn(p, MID, 1, "expand.bn");
+    t->depth = sn_params_add(p, SN_PARAM_DEPTHWISE, 9, MID, 9, 0, "depth");
+    t->bn1[1] = sn_params_add_bn(p, MID, 1, "depth.bn");
+    t->project1 = sn_params_add(p, SN_PARAM_CONV, MID, STEM, 1, 0, "project1");
+    t->bn1[2] = sn_params_add_bn(p, STEM, 1, "project1.bn");
+    t->dense = sn_params_add(p, SN_PARAM_CONV, 9 * STEM, MID, 9, 0, "dense");
+    t->bn2[0] = sn_params_add_bn(p, MID, 1, "dense.bn");
+    t->project2 = sn_params_add(p, SN_PARAM_CONV, MID, WIDE, 1, 0, "project2");
+    t->bn2[1] = sn_params_add_bn(p, WIDE, 1, "project2.bn");
+    t->head = sn_params_add(p, SN_PARAM_CONV, WIDE, 32, 1, 0, "head");
+    t->head_bn = sn_params_add_bn(p, 32, 1, "head.bn");
+    t->linear = sn_params_add(p, SN_PARAM_LINEAR, 32, CLASSES, 1, 0, "linear");
+    t->bias = sn_params_add(p, SN_PARAM_BETA, 1, CLASSES, 0, 0, "bias");
+    check_ok(sn_params_take(p, &err), &err);
+    sn_params_draw(p, check_seed());
+}
+
+static struct sn_tensor *conv_layer(struct net *t, const char *name,
+                                    struct sn_tensor *x, int cout, int k,
+                                    int weight, struct sn_bn_ids bn)
+{
+    return sn_graph_conv(
+        &t->g, name, x,
+        &(struct sn_conv_spec){.cout = cout,
+                               .k = k,
+                               .stride = 1,
+                               .weight = sn_params_weight(&t->p, weight),
+                               .bn = sn_params_bn(&t->p, bn),
+                               .act = SN_ACT_HSWISH});
+}
+
+static struct sn_tensor *ibn_layer(struct net *t, struct sn_tensor *x)
+{
+    struct sn_ibn_spec s = {.k = 3,
+                            .stride = 1,
+                            .mid = MID,
+                            .cout = STEM,
+                            .expands = true,
+                            .expand = sn_params_weight(&t->p, t->expand),
+                            .depth = sn_params_weight(&t->p, t->depth),
+                            .depth_row = (ptrdiff_t)3 * MID,
+                            .project = sn_params_weight(&t->p, t->project1),
+                            .act = SN_ACT_RELU6};
+    for (int i = 0; i < 3; i++)
+        s.bn[i] = sn_params_bn(&t->p, t->bn1[i]);
+    return sn_graph_ibn(&t->g, "ibn", x, &s);
+}
+
+static struct sn_tensor *fused_layer(struct net *t, struct sn_tensor *x)
+{
+    struct sn_fused_spec s = {.k = 3,
+                              .stride = 2,
+                              .mid = MID,
+                              .cout = WIDE,
+                              .dense = sn_params_weight(&t->p, t->dense),
+                              .project = sn_params_weight(&t->p, t->project2),
+                              .act = SN_ACT_RELU};
+    for (int i = 0; i < 2; i++)
+        s.bn[i] = sn_params_bn(&t->p, t->bn2[i]);
+    return sn_graph_fused(&t->g, "fused", x, &s);
+}
+
+static void list_layers(struct net *t, int n, int side)
+{
+    sn_graph_reset(&t->g, n);
+    struct sn_tensor *x = sn_graph_input(&t->g, side, side, 3);
+    x = conv_layer(t, "stem", x, STEM, 3, t->stem, t->stem_bn);
+    const struct sn_term terms[2] = {{x, NULL, NULL},
+                                     {ibn_layer(t, x), NULL, NULL}};
+    x = sn_graph_sum(&t->g, "add", terms, 2);
+    x = fused_layer(t, x);
+    x = conv_layer(t, "head", x, 32, 1, t->head, t->head_bn);
+    x = sn_graph_pool(&t->g, x);
+    x = sn_graph_linear(&t->g, x, CLASSES, sn_params_weight(&t->p, t->linear),
+                        sn_params_weight(&t->p, t->bias));
+    sn_graph_loss(&t->g, x, 0);
+}
+
+/* Images `salt`, and labels; every pad lane stays NaN. */
+static void fill(struct net *t, uint32_t salt)
+{
+    const struct sn_rng rng = sn_rng_make(check_seed(), SN_RNG_SYNTHETIC);
+    struct sn_tensor *x = sn_graph_first(&t->g);
+    for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(x); ip++)
+        for (int ic = 0; ic < x->c; ic++)
+            x->y[ip * x->ld + ic] =
+                (sn_real)sn_rng_normal(rng, salt, (uint32_t)ic, (uint64_t)ip);
+    for (int in = 0; in < x->n; in++)
+        t->labels[in] = in % CLASSES;
+    sn_graph_last(&t->g)->labels = t->labels;
+}
+
+static void plan(struct net *t)
+{
+    check_ok(sn_graph_plan(&t->g, true, &err), &err);
+    memset(t->g.arena.base, 0xff, t->g.arena.used); /* NaN */
+}
+
+static void open_net(struct net *t, int n)
+{
+    *t = (struct net){0};
+    sn_kernels_init(&t->k, sn_cpu_isa());
+    check_ok(sn_graph_init(&t->g, &t->k, 4, &err), &err);
+    add_params(t);
+    list_layers(t, n, SIDE);
+    plan(t);
+    fill(t, 0);
+}
+
+static void close_net(struct net *t)
+{
+    sn_params_release(&t->p);
+    sn_graph_release(&t->g);
+}
+
+/* ---- training ---- */
+
+static void overfits_eight_images(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 8);
+    const struct sn_sgd_group all = {0, t.p.total, 0};
+    const struct sn_loss *loss = sn_graph_last(&t.g);
+    double first = 0;
+    for (int it = 0; it < 100; it++) {
+        sn_params_zero_grad(&t.p);
+        sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+        sn_graph_bwd(&t.g);
+        sn_sgd_step(&t.k, t.p.w, t.p.m, t.p.g, &all, 1, 0.05, 0.9);
+        if (it == 0)
+            first = loss->mean;
+    }
+    printf("eight images: loss %.3f -> %.1e\n", first, loss->mean);
+    assert_true(fabs(first - log(CLASSES)) < 0.2);
+    assert_true(loss->mean < 0.02 && loss->correct == 8);
+    close_net(&t);
+}
+
+/* ---- batch-norm's three modes ---- */
+
+static const struct sn_tensor *logits(struct net *t)
+{
+    return sn_graph_last(&t->g)->in;
+}
+
+static void keep_logits(struct net *t, sn_real *to)
+{
+    const struct sn_tensor *y = logits(t);
+    for (int in = 0; in < y->n; in++)
+        memcpy(to + in * CLASSES, y->y + (ptrdiff_t)in * y->ld,
+               CLASSES * sizeof *to);
+}
+
+/* Statistics taken from one batch are that batch's own. */
+static void eval_of_the_batch_itself(void **state)
+{
+    (void)state;
+    struct net t;
+    sn_real train[MOST * CLASSES], calibrate[MOST * CLASSES],
+        eval[MOST * CLASSES];
+    open_net(&t, 10);
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    keep_logits(&t, train);
+    for (int is = 0; is < t.p.stats; is++)
+        assert_true(t.p.counts[is] == 0); /* training leaves them alone */
+    sn_graph_fwd(&t.g, SN_MODE_CALIBRATE);
+    keep_logits(&t, calibrate);
+    check_same(calibrate, train, (size_t)10 * CLASSES * sizeof *train,
+               "calibrating runs as training does");
+    sn_graph_fwd(&t.g, SN_MODE_EVAL);
+    keep_logits(&t, eval);
+    assert_true(check_relative(eval, train, 10 * CLASSES) < 1e-5);
+    fill(&t, 5); /* other images, the same statistics */
+    sn_graph_fwd(&t.g, SN_MODE_EVAL);
+    keep_logits(&t, eval);
+    assert_true(check_relative(eval, train, 10 * CLASSES) > 1e-3);
+    close_net(&t);
+}
+
+/* In eval mode an image's result does not depend on its neighbours. */
+static void eval_is_per_image(void **state)
+{
+    (void)state;
+    struct net t;
+    sn_real many[MOST * CLASSES], one[CLASSES];
+    open_net(&t, 10);
+    sn_graph_fwd(&t.g, SN_MODE_CALIBRATE);
+    sn_graph_fwd(&t.g, SN_MODE_EVAL);
+    keep_logits(&t, many);
+    list_layers(&t, 1, SIDE);
+    plan(&t);
+    fill(&t, 0); /* the first image again */
+    sn_graph_fwd(&t.g, SN_MODE_EVAL);
+    keep_logits(&t, one);
+    assert_true(check_relative(one, many, CLASSES) < 1e-5);
+    close_net(&t);
+}
+
+/* Two batches, joined, are the statistics of all images: seen at the stem,
+ * whose input does not depend on statistics. */
+static void statistics_join(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 12);
+    sn_graph_fwd(&t.g, SN_MODE_CALIBRATE);
+    fill(&t, 1);
+    sn_graph_fwd(&t.g, SN_MODE_CALIBRATE);
+    const double count = (double)2 * 12 * SIDE * SIDE;
+    const struct sn_stat *st = &t.p.stat[t.stem_bn.stat];
+    assert_true(t.p.counts[t.stem_bn.stat] == count);
+    double sum[STEM] = {0}, square[STEM] = {0};
+    for (uint32_t salt = 0; salt < 2; salt++) {
+        fill(&t, salt);
+        sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+        const struct sn_tensor *y = &t.g.layer[1].out;
+        for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(y); ip++)
+            for (int ic = 0; ic < STEM; ic++) {
+                const double v = (double)y->y[ip * y->ld + ic];
+                sum[ic] += v;
+                square[ic] += v * v;
+            }
+    }
+    for (int ic = 0; ic < STEM; ic++) {
+        const double mean = sum[ic] / count;
+        const double var = square[ic] / count - mean * mean;
+        const size_t at = st->first + (size_t)ic;
+        assert_true(fabs(t.p.mean[at] - mean) < 1e-6);
+        assert_true(fabs(t.p.m2[at] / count / var - 1) < 1e-6);
+    }
+    close_net(&t);
+}
+
+/* A channel far from 0 keeps its variance: sums are taken about a shift. */
+static void variance_far_from_zero(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 6);
+    struct sn_tensor *x = sn_graph_first(&t.g);
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    double near[STEM];
+    const struct sn_bn *bn = t.g.layer[1].out.bn;
+    memcpy(near, bn->rstd, sizeof near);
+    /* a weight on one centre tap alone, so that a constant stays constant */
+    sn_real *w = t.p.w + t.p.item[t.stem].first;
+    memset(w, 0, 27 * STEM * sizeof *w);
+    for (int ic = 0; ic < STEM; ic++)
+        w[4 * 3 * STEM + ic] = 1;
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    memcpy(near, bn->rstd, sizeof near);
+    for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(x); ip++)
+        x->y[ip * x->ld] += 1000;
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    for (int ic = 0; ic < STEM; ic++) {
+        assert_true(fabs(bn->rstd[ic] / near[ic] - 1) < 1e-4);
+        assert_true(fabs((double)bn->mu[ic] - 1000) < 1);
+    }
+    close_net(&t);
+}
+
+/* ---- planning ---- */
+
+static void bytes_are_the_arena(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 9);
+    const size_t with = sn_graph_bytes(&t.g, true);
+    const size_t without = sn_graph_bytes(&t.g, false);
+    assert_true(without < with);
+    plan(&t); /* counting has unbound the pointers */
+    assert_int_equal(t.g.arena.used, with);
+    assert_int_equal(t.g.arena.size, with);
+    check_ok(sn_graph_plan(&t.g, false, &err), &err);
+    assert_int_equal(t.g.arena.used, without);
+    close_net(&t);
+}
+
+static void planning_again_takes_nothing(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 9);
+    const void *block = t.g.arena.base;
+    check_fail_allocation(0); /* any allocation fails, and is noticed */
+    list_layers(&t, 5, SIDE);
+    const sn_status smaller = sn_graph_plan(&t.g, true, &err);
+    fill(&t, 0);
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    sn_graph_bwd(&t.g);
+    list_layers(&t, 9, SIDE);
+    const sn_status again = sn_graph_plan(&t.g, true, &err);
+    assert_false(check_allocation_failed());
+    check_ok(smaller, &err);
+    check_ok(again, &err);
+    assert_ptr_equal(t.g.arena.base, block);
+    close_net(&t);
+}
+
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 4);
+    list_layers(&t, 16, SIDE); /* a larger block is wanted */
+    check_fail_allocation(0);
+    const sn_status rc = sn_graph_plan(&t.g, true, &err);
+    assert_true(check_allocation_failed());
+    check_fails(rc, &err, SN_ERR_MEMORY, "memory");
+    close_net(&t);
+
+    struct sn_graph g;
+    for (int n = 0; n < 2; n++) {
+        check_fail_allocation(n);
+        const sn_status init = sn_graph_init(&g, &t.k, 2, &err);
+        assert_true(check_allocation_failed());
+        check_fails(init, &err, SN_ERR_MEMORY, "no memory for a list of");
+    }
+}
+
+/* ---- numbers that are none ---- */
+
+static void nonfinite_is_found(void **state)
+{
+    (void)state;
+    struct net t;
+    ptrdiff_t index = -2;
+    open_net(&t, 4);
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    assert_null(sn_graph_nonfinite(&t.g, &index));
+    struct sn_tensor *add = &t.g.layer[3].out;
+    const sn_real kept = add->y[7 * add->ld + 5];
+    add->y[7 * add->ld + 5] = (sn_real)INFINITY;
+    const struct sn_layer *found = sn_graph_nonfinite(&t.g, &index);
+    assert_ptr_equal(found, &t.g.layer[3]);
+    assert_string_equal(found->name, "add");
+    assert_int_equal(index, 7 * STEM + 5);
+    add->y[7 * add->ld + 5] = kept;
+    /* a NaN of the input spreads to the loss and is named where it began */
+    sn_graph_first(&t.g)->y[0] = (sn_real)NAN;
+    sn_graph_fwd(&t.g, SN_MODE_TRAIN);
+    assert_true(isnan(sn_graph_last(&t.g)->mean));
+    assert_string_equal(sn_graph_nonfinite(&t.g, &index)->name, "input");
+    assert_int_equal(index, 0);
+    close_net(&t);
+}
+
+/* ---- the loss ---- */
+
+/* Loss, gradient and guess of given logits. */
+struct loss_rig {
+    struct sn_kernels k;
+    struct sn_graph g;
+    struct sn_tensor *x;
+    struct sn_loss *loss;
+};
+
+static void run_loss(struct loss_rig *r, const sn_real *x, int n, int c,
+                     const int *labels, double smoothing)
+{
+    sn_kernels_init(&r->k, SN_ISA_REF);
+    check_ok(sn_graph_init(&r->g, &r->k, 1, &err), &err);
+    sn_graph_reset(&r->g, n);
+    r->x = sn_graph_input(&r->g, 1, 1, c);
+    r->x->wants_grad = true;
+    sn_graph_loss(&r->g, r->x, smoothing);
+    check_ok(sn_graph_plan(&r->g, true, &err), &err);
+    r->loss = sn_graph_last(&r->g);
+    r->loss->labels = labels;
+    for (int in = 0; in < n; in++)
+        memcpy(r->x->y + (ptrdiff_t)in * r->x->ld, x + in * c,
+               (size_t)c * sizeof *x);
+    sn_graph_fwd(&r->g, SN_MODE_TRAIN);
+    sn_graph_bwd(&r->g);
+}
+
+/* x = (0, ln 3): softmax (1/4, 3/4).  With smoothing .2 over two classes the
+ * targets are (.1, .9) for label 1 and (.9, .1) for label 0. */
+static void loss_by_hand(void **state)
+{
+    (void)state;
+    struct loss_rig r;
+    const sn_real l3 = (sn_real)log(3);
+    const sn_real x[4] = {0, l3, 0, l3};
+    const int labels[2] = {1, 0};
+    run_loss(&r, x, 2, 2, labels, 0.2);
+    const double a = -0.1 * log(0.25) - 0.9 * log(0.75);
+    const double b = -0.9 * log(0.25) - 0.1 * log(0.75);
+    assert_true(fabs(r.loss->each[0] - a) < 1e-6);
+    assert_true(fabs(r.loss->each[1] - b) < 1e-6);
+    assert_true(fabs(r.loss->mean - (a + b) / 2) < 1e-6);
+    assert_int_equal(r.loss->correct, 1);
+    assert_true(r.loss->guess[0] == 1 && r.loss->guess[1] == 1);
+    const double want[4] = {0.15 / 2, -0.15 / 2, -0.65 / 2, 0.65 / 2};
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs((double)r.x->dz[i / 2 * r.x->ld + i % 2] - want[i]) <
+                    1e-6);
+    sn_graph_release(&r.g);
+}
+
+static void loss_of_huge_logits(void **state)
+{
+    (void)state;
+    struct loss_rig r;
+    const sn_real x[6] = {1e30F, -1e30F, 0, -3e38F, 3e38F, 3e38F};
+    const int labels[2] = {0, 0};
+    run_loss(&r, x, 2, 3, labels, 0);
+    assert_true(r.loss->each[0] == 0);
+    assert_true(isfinite(r.loss->each[1]) && r.loss->each[1] > 1e38);
+    assert_true(isfinite(r.loss->mean));
+    assert_int_equal(r.loss->guess[1], 1); /* the first of equals */
+    for (int i = 0; i < 6; i++)
+        assert_true(isfinite(r.x->dz[i / 3 * r.x->ld + i % 3]));
+    assert_true(fabs((double)r.x->dz[r.x->ld + 1] - 0.25) < 1e-6);
+    sn_graph_release(&r.g);
+}
+
+/* ---- tables ---- */
+
+static void every_kind_has_a_row(void **state)
+{
+    (void)state;
+    for (int id = 0; id < SN_LAYER_KINDS; id++) {
+        const struct sn_layer_kind *kind = &sn_layer_kinds[id];
+        assert_true(kind->name && kind->plan && kind->fwd && kind->bwd);
+        for (int other = 0; other < id; other++)
+            assert_string_not_equal(kind->name, sn_layer_kinds[other].name);
+    }
+}
+
+static void units_cover_the_batch(void **state)
+{
+    (void)state;
+    for (int n = 1; n < 100; n++) {
+        const int units = sn_unit_count(n);
+        assert_true(units >= 1 && units <= SN_UNITS && units <= n);
+        assert_int_equal(sn_unit_first(n, 0), 0);
+        assert_int_equal(sn_unit_first(n, units), n);
+        for (int u = 0; u < units; u++) {
+            const int images = sn_unit_first(n, u + 1) - sn_unit_first(n, u);
+            assert_true(images >= n / units && images <= n / units + 1);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(overfits_eight_images),
+        cmocka_unit_test(eval_of_the_batch_itself),
+        cmocka_unit_test(eval_is_per_image),
+        cmocka_unit_test(statistics_join),
+        cmocka_unit_test(variance_far_from_zero),
+        cmocka_unit_test(bytes_are_the_arena),
+        cmocka_unit_test(planning_again_takes_nothing),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(nonfinite_is_found),
+        cmocka_unit_test(loss_by_hand),
+        cmocka_unit_test(loss_of_huge_logits),
+        cmocka_unit_test(every_kind_has_a_row),
+        cmocka_unit_test(units_cover_the_batch),
+    };
+    return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
+}
