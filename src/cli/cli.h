@@ -1,0 +1,43 @@
+#ifndef SN_CLI_CLI_H
+#define SN_CLI_CLI_H
+
+/* The command line: what main.c has read of it, and the commands. */
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "kernels/kernels.h"
+
+enum { SN_CLI_MAX_OVER = 64 };
+
+struct sn_cli {
+    const char *operand;   /* the one thing a command may be given, or NULL */
+    struct sn_config_override over[SN_CLI_MAX_OVER]; /* -s, --seed */
+    int n_over;
+    const char *dir;     /* -o */
+    int threads;         /* -j, 0: not given */
+    unsigned isa;        /* --isa, else all there is */
+    bool json, quiet, force;
+    const char *resume, *latency, *split;
+    const char *command; /* the whole command line, for the records */
+};
+
+typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
+
+sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
+    sn_cli_info;
+
+/* Prints text on stdout.  SN_ERR_OUTPUT. */
+sn_status sn_cli_print(const char *text, struct sn_error *err);
+
+/* Takes a finished text, prints and releases it.  SN_ERR_MEMORY when it could
+ * not be made. */
+sn_status sn_cli_print_text(struct sn_text *text, struct sn_error *err);
+
+/* Prints a text that came as an allocated string (NULL: memory was short), with
+ * a newline, and frees it. */
+sn_status sn_cli_print_owned(char *text, struct sn_error *err);
+
+#endif

@@ -1,0 +1,407 @@
+/* supernet: the command line.
+ *
+ * A command is a row of `commands` and one file.  Every flag is a row of
+ * `flags`; help and parsing come from the two tables.  This is the one place
+ * that prints errors and ends the program. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/option.h"
+#include "cli/cli.h"
+#include "job/job.h"
+
+/* ---- tables ---- */
+
+struct command {
+    const char *name;
+    const char *operand; /* word of the help; NULL: takes none */
+    bool optional;       /* the operand may be left out */
+    const char *flags;   /* values of the flags it takes beside the common */
+    const char *help;
+    sn_cli_fn *run;
+};
+
+static const struct command commands[] = {
+    {"train", "CONFIG.ini", true, "soSrf",
+     "search, derive, train and compare; the whole job", sn_cli_train},
+    {"check", "CONFIG.ini", false, "sS",
+     "look at config and data and print the plan; trains nothing",
+     sn_cli_check},
+    {"config", "SECTION", true, "",
+     "every key with default, unit, range and meaning", sn_cli_config},
+    {"derive", "RUN", false, "l",
+     "another net from a finished search, for another latency", sn_cli_derive},
+    {"eval", "RUN|FILE", false, "p",
+     "accuracy of a finished net, from its subnet.safetensors alone",
+     sn_cli_eval},
+    {"info", NULL, true, "", "version, processor, libraries, memory",
+     sn_cli_info},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+struct flag {
+    const char *name;
+    char value;          /* its short letter; capitals have none but V */
+    bool is_short;
+    const char *argument; /* word of the help; NULL: takes none */
+    bool common;
+    const char *help;
+};
+
+static const struct flag flags[] = {
+    {"set", 's', true, "SECTION.KEY=VALUE", false,
+     "replaces a value of the config; may be given often"},
+    {"output", 'o', true, "DIR", false,
+     "the run directory, as it stands; must be empty or new"},
+    {"seed", 'S', false, "N", false, "the same as -s run.seed=N"},
+    {"resume", 'r', false, "RUN", false,
+     "goes on with an interrupted run, to the bit"},
+    {"force", 'f', false, NULL, false,
+     "with --resume: although the instruction set is another"},
+    {"latency", 'l', false, "TIME", false,
+     "the budget: '2 ms', or '50 %' of the baseline's"},
+    {"split", 'p', false, "test|val", false, "the images to evaluate on"},
+    {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
+    {"isa", 'i', false, "ref|avx2|avx512", true,
+     "uses this instruction set and those below it"},
+    {"json", 'J', false, NULL, true,
+     "one JSON object on stdout, everything else on stderr"},
+    {"quiet", 'q', true, NULL, true, "shows no progress"},
+    {"help", 'h', true, NULL, true, "this text"},
+    {"version", 'V', true, NULL, true, "the version"},
+};
+
+enum { FLAGS = sizeof flags / sizeof *flags };
+
+/* ---- output ---- */
+
+sn_status sn_cli_print(const char *text, struct sn_error *err)
+{
+    errno = 0;
+    if (fputs(text, stdout) < 0 || fflush(stdout) != 0)
+        return sn_fail(err, SN_ERR_OUTPUT, "standard output: %s",
+                       errno ? strerror(errno) : "cannot be written");
+    return SN_OK;
+}
+
+sn_status sn_cli_print_text(struct sn_text *text, struct sn_error *err)
+{
+    char *string = sn_text_take(text);
+    if (!string)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the output");
+    const sn_status rc = sn_cli_print(string, err);
+    free(string);
+    return rc;
+}
+
+sn_status sn_cli_print_owned(char *text, struct sn_error *err)
+{
+    struct sn_text t = {0};
+    if (text)
+        sn_text_add(&t, "%s\n", text);
+    else
+        t.failed = true;
+    free(text);
+    return sn_cli_print_text(&t, err);
+}
+
+/* ---- help ---- */
+
+static void add_flags(struct sn_text *t, const struct command *c, bool common)
+{
+    for (int i = 0; i < FLAGS; i++) {
+        const struct flag *f = &flags[i];
+        char name[64];
+        if (f->common != common || (!common && !strchr(c->flags, f->value)))
+            continue;
+        snprintf(name, sizeof name, "%s%c%s--%s%s%s", f->is_short ? "-" : " ",
+                 f->is_short ? f->value : ' ', f->is_short ? ", " : "  ",
+                 f->name, f->argument ? " " : "",
+                 f->argument ? f->argument : "");
+        sn_text_add(t, "  %-32s %s\n", name, f->help);
+    }
+}
+
+static sn_status help(const struct command *c, struct sn_error *err)
+{
+    struct sn_text t = {0};
+    if (c) {
+        sn_text_add(&t, "supernet %s%s%s%s%s\n%s\n\n", c->name,
+                    c->operand ? " " : "", c->operand && c->optional ? "[" : "",
+                    c->operand ? c->operand : "",
+                    c->operand && c->optional ? "]" : "", c->help);
+        add_flags(&t, c, false);
+    } else {
+        sn_text_add(&t, "supernet COMMAND [FLAGS]: finds, trains and compares "
+                        "small image networks\n\n");
+        for (int i = 0; i < COMMANDS; i++)
+            sn_text_add(&t, "  %-8s %s\n", commands[i].name, commands[i].help);
+        sn_text_add(&t, "\nflags of all commands (supernet COMMAND -h shows "
+                        "the others):\n");
+    }
+    add_flags(&t, NULL, true);
+    sn_text_add(&t, "\nexit status: 0 ok, 1 output, 2 command line or config, "
+                    "3 input, 4 numerical,\n5 budget infeasible, 6 memory, "
+                    "130 and 143 interrupted with a checkpoint saved\n");
+    return sn_cli_print_text(&t, err);
+}
+
+/* ---- parsing ---- */
+
+static sn_status unknown(struct sn_error *err, const char *what,
+                         const char *word, const char *near,
+                         const char *prefix)
+{
+    return sn_fail(err, SN_ERR_CONFIG, "unknown %s '%s'%s%s%s%s; see supernet -h",
+                   what, word, near ? "; did you mean '" : "",
+                   near ? prefix : "", near ? near : "", near ? "'?" : "");
+}
+
+static sn_status find_command(const struct command **found, const char *word,
+                              struct sn_error *err)
+{
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(word, names[i]) == 0) {
+            *found = &commands[i];
+            return SN_OK;
+        }
+    }
+    return unknown(err, "command", word, sn_nearest(word, names, COMMANDS), "");
+}
+
+static sn_status unknown_flag(const char *word, struct sn_error *err)
+{
+    const char *names[FLAGS];
+    char name[64];
+    for (int i = 0; i < FLAGS; i++)
+        names[i] = flags[i].name;
+    const char *start = word + strspn(word, "-");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "="), start);
+    return unknown(err, "flag", word,
+                   word[1] == '-' ? sn_nearest(name, names, FLAGS) : NULL,
+                   "--");
+}
+
+static sn_status add_override(struct sn_cli *a, const char *text,
+                              struct sn_error *err)
+{
+    if (a->n_over == SN_CLI_MAX_OVER)
+        return sn_fail(err, SN_ERR_CONFIG, "-s: given more than %d times",
+                       SN_CLI_MAX_OVER);
+    a->over[a->n_over++].text = text;
+    return SN_OK;
+}
+
+static sn_status read_threads(struct sn_cli *a, const char *text,
+                              struct sn_error *err)
+{
+    const struct sn_option row = {
+        .key = "jobs", .type = SN_OPT_INT, .min = 1, .max = 1024, .unit = ""};
+    struct sn_error why;
+    if (sn_option_parse(&row, &a->threads, text, NULL, &why) == SN_OK)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_CONFIG, "-j: %s", why.text);
+}
+
+static sn_status read_isa(struct sn_cli *a, const char *text,
+                          struct sn_error *err)
+{
+    switch (sn_cpu_lower(sn_cpu_isa(), text, &a->isa)) {
+    case -1:
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "--isa: '%s' is not known; expected ref, avx2 or avx512",
+                       text);
+    case -2:
+        return sn_fail(err, SN_ERR_CONFIG, "--isa: this processor has no %s",
+                       text);
+    default:
+        return SN_OK;
+    }
+}
+
+/* `run.seed=N` in memory that lives as long as the program. */
+static sn_status add_seed(struct sn_cli *a, const char *text,
+                          struct sn_error *err)
+{
+    static char seed[64];
+    if (strlen(text) > 40)
+        return sn_fail(err, SN_ERR_CONFIG, "--seed: '%.20s...' is too long",
+                       text);
+    snprintf(seed, sizeof seed, "run.seed=%s", text);
+    return add_override(a, seed, err);
+}
+
+static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
+                           struct sn_error *err)
+{
+    switch (value) {
+    case 's':
+        return add_override(a, argument, err);
+    case 'S':
+        return add_seed(a, argument, err);
+    case 'j':
+        return read_threads(a, argument, err);
+    case 'i':
+        return read_isa(a, argument, err);
+    case 'o':
+        a->dir = argument;
+        return SN_OK;
+    case 'r':
+        a->resume = argument;
+        return SN_OK;
+    case 'l':
+        a->latency = argument;
+        return SN_OK;
+    case 'p':
+        a->split = argument;
+        return SN_OK;
+    case 'f':
+        a->force = true;
+        return SN_OK;
+    case 'J':
+        a->json = true;
+        return SN_OK;
+    default:
+        a->quiet = true;
+        return SN_OK;
+    }
+}
+
+static const struct flag *find_flag(int value)
+{
+    for (int i = 0; i < FLAGS; i++)
+        if (flags[i].value == value)
+            return &flags[i];
+    return NULL;
+}
+
+/* getopt_long's two tables out of ours. */
+static void make_tables(struct option *longs, char *shorts)
+{
+    *shorts++ = ':';
+    for (int i = 0; i < FLAGS; i++) {
+        const struct flag *f = &flags[i];
+        longs[i] = (struct option){
+            f->name, f->argument ? required_argument : no_argument, NULL,
+            f->value};
+        if (!f->is_short)
+            continue;
+        *shorts++ = f->value;
+        if (f->argument)
+            *shorts++ = ':';
+    }
+    longs[FLAGS] = (struct option){0};
+    *shorts = '\0';
+}
+
+static sn_status take_operand(struct sn_cli *a, const struct command *c,
+                              int argc, char **argv, struct sn_error *err)
+{
+    const int given = argc - optind;
+    if (given > (c->operand ? 1 : 0))
+        return sn_fail(err, SN_ERR_CONFIG, "%s: '%s' is one argument too many",
+                       c->name, argv[optind + (c->operand ? 1 : 0)]);
+    if (given == 1)
+        a->operand = argv[optind];
+    else if (c->operand && !c->optional)
+        return sn_fail(err, SN_ERR_CONFIG, "%s: expected %s", c->name,
+                       c->operand);
+    return SN_OK;
+}
+
+/* What is wanted: a command to run, or just a text. */
+enum wish { RUN, HELP, VERSION };
+
+static sn_status parse(struct sn_cli *a, const struct command *c, int argc,
+                       char **argv, enum wish *wish, struct sn_error *err)
+{
+    struct option longs[FLAGS + 1];
+    char shorts[2 * FLAGS + 2];
+    int value;
+    make_tables(longs, shorts);
+    opterr = 0;
+    while ((value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (value == '?')
+            return unknown_flag(argv[optind - 1], err);
+        if (value == ':')
+            return sn_fail(err, SN_ERR_CONFIG, "%s: needs a value",
+                           argv[optind - 1]);
+        const struct flag *f = find_flag(value);
+        if (value == 'h' || value == 'V') {
+            *wish = value == 'h' ? HELP : VERSION;
+            return SN_OK;
+        }
+        if (!f->common && !strchr(c->flags, value))
+            return sn_fail(err, SN_ERR_CONFIG,
+                           "%s has no flag --%s; see supernet %s -h", c->name,
+                           f->name, c->name);
+        SN_TRY(take_flag(a, value, optarg, err));
+    }
+    return take_operand(a, c, argc, argv, err);
+}
+
+/* ---- running ---- */
+
+static char *join_command(int argc, char **argv)
+{
+    struct sn_text t = {0};
+    for (int i = 0; i < argc; i++)
+        sn_text_add(&t, "%s%s", i ? " " : "", argv[i]);
+    return sn_text_take(&t);
+}
+
+static sn_status run(int argc, char **argv, struct sn_error *err)
+{
+    const struct command *c = NULL;
+    struct sn_cli a = {.isa = sn_cpu_isa()};
+    enum wish wish = RUN;
+    if (argc < 2) {
+        SN_TRY(help(NULL, err));
+        return sn_fail(err, SN_ERR_CONFIG, "expected a command");
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+        return help(NULL, err);
+    if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0)
+        return sn_cli_print("supernet " SN_VERSION "\n", err);
+    if (argv[1][0] == '-')
+        return unknown_flag(argv[1], err);
+    SN_TRY(find_command(&c, argv[1], err));
+    char *command = join_command(argc, argv);
+    a.command = command;
+    sn_status rc = parse(&a, c, argc - 1, argv + 1, &wish, err);
+    if (rc == SN_OK && wish == HELP)
+        rc = help(c, err);
+    else if (rc == SN_OK && wish == VERSION)
+        rc = sn_cli_print("supernet " SN_VERSION "\n", err);
+    else if (rc == SN_OK)
+        rc = c->run(&a, err);
+    free(command);
+    return rc;
+}
+
+/* A text that lists faults as file:line:col: error: stands for itself. */
+static void print_error(const struct sn_error *err)
+{
+    const bool plain = err->code == SN_INTERRUPTED ||
+                       err->code == SN_TERMINATED ||
+                       strstr(err->text, ": error: ");
+    fprintf(stderr, "%s%s\n", plain ? "" : "error: ", err->text);
+}
+
+int main(int argc, char **argv)
+{
+    static struct sn_error err;
+    signal(SIGPIPE, SIG_IGN); /* told as a failed write, not as a signal */
+    const sn_status rc = run(argc, argv, &err);
+    if (rc != SN_OK)
+        print_error(&err);
+    return (int)rc;
+}

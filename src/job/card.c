@@ -1,0 +1,142 @@
+/* The result card: both nets side by side, what was chosen, where it lies. */
+
+#include <stdio.h>
+
+#include "job/result.h"
+
+/* One row: a name, a text for each net, and how much less the first has. */
+static void row(struct sn_text *out, const char *head, const char *name,
+                const char *net, const char *baseline, const char *change)
+{
+    sn_text_add(out, "%-8s %-18s %14s", head, name, net);
+    if (baseline)
+        sn_text_add(out, " %14s %10s", baseline, change);
+    sn_text_add(out, "\n");
+}
+
+typedef const char *print_fn(char *buf, size_t size, double value);
+
+static void cost_row(struct sn_text *out, const struct sn_job_result *r,
+                     const char *name, print_fn *print, double net,
+                     double baseline)
+{
+    char a[SN_QUANTITY_TEXT], b[SN_QUANTITY_TEXT], change[32];
+    snprintf(change, sizeof change, "%+.1f %%",
+             -100 * sn_reduction(net, baseline));
+    row(out, "", name, print(a, sizeof a, net),
+        r->has_baseline ? print(b, sizeof b, baseline) : NULL, change);
+}
+
+static const char *accuracy_text(char *buf, size_t size,
+                                 const struct sn_net_result *n)
+{
+    if (n->trained)
+        snprintf(buf, size, "%.2f %%", 100 * n->test.accuracy);
+    else
+        snprintf(buf, size, "not trained");
+    return buf;
+}
+
+static void accuracy_row(struct sn_text *out, const struct sn_job_result *r)
+{
+    char net[32], baseline[32], change[32] = "";
+    if (r->baseline.trained)
+        snprintf(change, sizeof change, "%+.2f",
+                 100 * (r->net.test.accuracy - r->baseline.test.accuracy));
+    row(out, "", "test accuracy", accuracy_text(net, sizeof net, &r->net),
+        r->has_baseline
+            ? accuracy_text(baseline, sizeof baseline, &r->baseline)
+            : NULL,
+        change);
+}
+
+static void add_budget(struct sn_text *out, const struct sn_job_result *r)
+{
+    char budget[SN_QUANTITY_TEXT];
+    const double used = r->net.cost.seconds / r->budget;
+    if (r->budget <= 0)
+        return;
+    sn_text_add(out, "%-8s %s of latency, %.1f %% of it used: %s\n", "budget",
+                sn_text_time(budget, sizeof budget, r->budget), 100 * used,
+                r->net.cost.seconds <= r->budget ? "met" : "EXCEEDED");
+}
+
+void sn_arch_table(const struct sn_arch *arch, struct sn_text *out)
+{
+    sn_text_add(out, "%-8s stem %d", "net", arch->stem);
+    if (arch->head)
+        sn_text_add(out, ", head %d", arch->head);
+    sn_text_add(out, "\n");
+    for (int is = 0; is < arch->n_stages; is++) {
+        const struct sn_arch_stage *s = &arch->stage[is];
+        sn_text_add(out, "%-8s stage.%-2d  width %-4d stride %d  ", "", is + 1,
+                    s->width, s->stride);
+        for (int ib = 0; ib < s->depth; ib++) {
+            const struct sn_block *b = &s->block[ib];
+            sn_text_add(out, "%s%s", ib ? ", " : "", sn_block_op_name(b->op));
+            if (b->k != 3)
+                sn_text_add(out, " k%d", b->k);
+            sn_text_add(out, " e%d", b->e);
+        }
+        sn_text_add(out, "\n");
+    }
+}
+
+static const char *start_text(const struct sn_net_result *n)
+{
+    return n->inherited ? "from the supernet's weights" : "from scratch";
+}
+
+static void add_times(struct sn_text *out, const struct sn_job_result *r)
+{
+    char t[SN_QUANTITY_TEXT];
+    sn_text_add(out, "%-8s ", "time");
+    if (r->searched)
+        sn_text_add(out, "search %s, ",
+                    sn_text_elapsed(t, sizeof t, r->search_seconds));
+    sn_text_add(out, "training %s (%s)",
+                sn_text_elapsed(t, sizeof t, r->net.seconds),
+                start_text(&r->net));
+    if (r->baseline.trained)
+        sn_text_add(out, "\n%-8s baseline %s (%s)", "",
+                    sn_text_elapsed(t, sizeof t, r->baseline.seconds),
+                    start_text(&r->baseline));
+    sn_text_add(out, "\n");
+}
+
+static void add_files(struct sn_text *out, const struct sn_job_result *r)
+{
+    sn_text_add(out, "%-8s %s\n", "files", r->dir);
+    sn_text_add(out, "%-8s   subnet.safetensors  arch.txt  result.json%s\n", "",
+                r->baseline.trained ? "  baseline.safetensors" : "");
+    sn_text_add(out, "%-8s   epochs.csv  steps.jsonl  log.txt%s\n", "",
+                r->searched ? "  table.csv  values.csv" : "");
+    sn_text_add(out, "%-8s supernet eval %s\n", "try", r->dir);
+    if (r->searched)
+        sn_text_add(out, "%-8s supernet derive %s --latency '40 %%'\n", "",
+                    r->dir);
+}
+
+void sn_result_costs(const struct sn_job_result *r, struct sn_text *out)
+{
+    const struct sn_cost *a = &r->net.cost, *b = &r->baseline.cost;
+    row(out, "result", "", r->searched ? "derived net" : "this net",
+        r->has_baseline ? "baseline" : NULL, "change");
+    if (r->net.trained)
+        accuracy_row(out, r);
+    cost_row(out, r, "predicted latency", sn_text_time, a->seconds, b->seconds);
+    cost_row(out, r, "weights", sn_text_bytes, a->weights, b->weights);
+    cost_row(out, r, "peak activations", sn_text_bytes, a->activations,
+             b->activations);
+    cost_row(out, r, "multiply-adds", sn_text_count, a->macs, b->macs);
+    cost_row(out, r, "parameters", sn_text_count, a->params, b->params);
+    add_budget(out, r);
+    sn_arch_table(&r->net.arch, out);
+}
+
+void sn_result_card(const struct sn_job_result *r, struct sn_text *out)
+{
+    sn_result_costs(r, out);
+    add_times(out, r);
+    add_files(out, r);
+}

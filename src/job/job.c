@@ -1,0 +1,377 @@
+/* The whole job, phase by phase:
+ *
+ *   search -> derive -> train the derived net -> train the baseline -> result
+ *
+ * A phase ends with its files written; the next one begins with a checkpoint.
+ * Going on after an interruption is the same code from the phase the newest
+ * checkpoint stands in: a phase that had ended is only ended once more. */
+
+#include "job/job.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/text.h"
+#include "job/env.h"
+#include "job/job_internal.h"
+#include "job/weights.h"
+#include "search/table_io.h"
+
+int sn_job_threads(int asked, const struct sn_run_options *run)
+{
+    const int most = omp_get_max_threads(), cores = sn_os_cores();
+    if (asked > 0)
+        return asked;
+    if (run->threads > 0)
+        return run->threads;
+    return most < cores ? most : cores;
+}
+
+/* ---- opening ---- */
+
+/* Config and run directory of a run that goes on. */
+static sn_status open_old(struct sn_job *j, struct sn_error *err)
+{
+    char path[SN_RUN_PATH];
+    SN_TRY(sn_rundir_open(&j->dir, j->ask->resume, err));
+    return sn_job_config_read(&j->config,
+                              sn_rundir_file(&j->dir, "config.ini", path), NULL,
+                              0, err);
+}
+
+static sn_status open_config(struct sn_job *j, struct sn_error *err)
+{
+    const struct sn_job_request *q = j->ask;
+    if (q->resume)
+        SN_TRY(open_old(j, err));
+    else
+        SN_TRY(sn_job_config_read(&j->config, q->config, q->over, q->n_over,
+                                  err));
+    SN_TRY(sn_job_config_follow(&j->config, err));
+    j->threads = sn_job_threads(q->threads, &j->config.run);
+    omp_set_num_threads(j->threads);
+    sn_kernels_init(&j->kernels, q->isa);
+    return SN_OK;
+}
+
+/* Whether the checkpoint belongs to this config and this program. */
+static sn_status check_origin(const struct sn_job *j, uint64_t config_hash,
+                              struct sn_error *err)
+{
+    const struct sn_checkpoint *at = j->at;
+    if (at->config_hash != config_hash)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "%s/config.ini: was changed since the checkpoint was "
+                       "written; start a run of its own for another config",
+                       j->dir.path);
+    if (j->ask->force)
+        return SN_OK;
+    if (strcmp(at->version, SN_VERSION) != 0)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "%s: the run was made by supernet %s, this is %s; "
+                       "results may differ, --force goes on all the same",
+                       j->dir.path, at->version, SN_VERSION);
+    if (strcmp(at->isa, j->kernels.isa) != 0)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "%s: the run used instruction set %s, this one would "
+                       "use %s and give other bits; --isa %s keeps to it, "
+                       "--force goes on all the same",
+                       j->dir.path, at->isa, j->kernels.isa, at->isa);
+    return SN_OK;
+}
+
+/* Reads the newest checkpoint into *at; where there is none the run starts
+ * over from its config. */
+static sn_status open_checkpoint(struct sn_job *j, struct sn_error *err)
+{
+    char *text;
+    size_t bytes;
+    struct sn_error note = {0};
+    SN_TRY(sn_rundir_read(&j->dir, "config.ini", &text, &bytes, err));
+    const uint64_t hash = sn_hash(SN_HASH_START, text, bytes);
+    free(text);
+    if (j->ask->resume) {
+        SN_TRY(sn_checkpoint_open(&j->saved, j->at, &j->dir, &note, err));
+        if (j->saved)
+            SN_TRY(check_origin(j, hash, err));
+    }
+    SN_TRY(sn_rundir_logs(&j->dir, j->saved ? j->at->log_length : NULL, err));
+    j->at->config_hash = hash;
+    snprintf(j->at->isa, sizeof j->at->isa, "%s", j->kernels.isa);
+    snprintf(j->at->version, sizeof j->at->version, "%s", SN_VERSION);
+    if (note.text[0])
+        SN_TRY(sn_job_say(j, err, "%s", note.text));
+    return SN_OK;
+}
+
+static sn_status open_data(struct sn_job *j, struct sn_error *err)
+{
+    const struct sn_job_config *c = &j->config;
+    SN_TRY(sn_dataset_open(&j->data, &c->data, c->run.seed, err));
+    return sn_split_make(&j->split, &j->data, c->data.val, c->search.arch_split,
+                         c->run.seed, err);
+}
+
+/* Costs and memory; every refusal comes here, before the first step. */
+static sn_status make_plan(struct sn_job *j, struct sn_error *err)
+{
+    SN_TRY(sn_job_plan_costs(j->plan, &j->config, j->data.train.c,
+                             j->data.classes, err));
+    SN_TRY(sn_job_plan_feasible(j->plan, err));
+    SN_TRY(sn_job_plan_memory(j->plan, &j->config, &j->data, &j->kernels,
+                              j->threads, err));
+    return sn_job_plan_fits(j->plan, err);
+}
+
+/* A new run: its folder, and what stands in it from the start. */
+static sn_status make_dir(struct sn_job *j, struct sn_error *err)
+{
+    const struct sn_job_request *q = j->ask;
+    if (q->resume)
+        return SN_OK;
+    SN_TRY(sn_rundir_create(&j->dir, q->config, j->config.run.dir, q->dir, err));
+    char *text = sn_config_text(j->config.source);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the config's text");
+    const sn_status rc = sn_rundir_write(&j->dir, "config.ini", text, err);
+    free(text);
+    if (rc != SN_OK)
+        return rc;
+    return sn_env_write(&j->dir, &j->kernels, j->threads, j->config.run.seed,
+                        q->command, err);
+}
+
+/* table.csv, and its hash: a run goes on with the costs it began with. */
+static sn_status make_table(struct sn_job *j, struct sn_error *err)
+{
+    char *text = sn_cost_table_text(&j->plan->cost, &j->plan->space);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the cost table");
+    const uint64_t hash = sn_hash(SN_HASH_START, text, strlen(text));
+    sn_status rc = SN_OK;
+    if (j->saved && hash != j->at->cost_hash)
+        rc = sn_fail(err, SN_ERR_CONFIG,
+                     "%s: %s or the data's classes were changed since the "
+                     "checkpoint was written: the costs are others",
+                     j->dir.path, j->config.target.file);
+    else if (j->plan->searches)
+        rc = sn_rundir_write(&j->dir, "table.csv", text, err);
+    j->at->cost_hash = hash;
+    free(text);
+    return rc;
+}
+
+/* ---- the head of a run ---- */
+
+static sn_status say_data(struct sn_job *j, struct sn_error *err)
+{
+    const struct sn_dataset *d = &j->data;
+    const struct sn_split *s = &j->split;
+    char parts[80];
+    if (j->plan->searches)
+        snprintf(parts, sizeof parts, "%d + %d held out", s->n_weights,
+                 s->n_arch);
+    else
+        snprintf(parts, sizeof parts, "%d", s->n_full);
+    return sn_job_say(j, err,
+                      "%-8s %s: %s train, %d val, %d test images of %dx%dx%d, "
+                      "%d classes",
+                      "data", d->name, parts, s->n_val, d->test.n, d->train.h,
+                      d->train.w, d->train.c, d->classes);
+}
+
+static sn_status say_plan(struct sn_job *j, struct sn_error *err)
+{
+    const struct sn_job_plan *p = j->plan;
+    char low[SN_QUANTITY_TEXT], high[SN_QUANTITY_TEXT], base[SN_QUANTITY_TEXT];
+    char budget[SN_QUANTITY_TEXT] = "none", peak[SN_QUANTITY_TEXT];
+    char left[SN_QUANTITY_TEXT] = "?";
+    if (p->budget > 0)
+        sn_text_time(budget, sizeof budget, p->budget);
+    if (p->available > 0)
+        sn_text_bytes(left, sizeof left, (double)p->available);
+    if (p->searches)
+        SN_TRY(sn_job_say(j, err, "%-8s %.3g nets, latency %s to %s on %s",
+                          "space", sn_space_size(&p->space),
+                          sn_text_time(low, sizeof low, p->lowest),
+                          sn_text_time(high, sizeof high, p->highest),
+                          j->config.npu.name));
+    SN_TRY(sn_job_say(j, err, "%-8s %s of latency; the baseline takes %s",
+                      "budget", budget,
+                      sn_text_time(base, sizeof base,
+                                   p->baseline_cost.seconds)));
+    return sn_job_say(j, err, "%-8s %s planned, %s left", "memory",
+                      sn_text_bytes(peak, sizeof peak,
+                                    (double)sn_job_plan_peak(p)),
+                      left);
+}
+
+static sn_status say_head(struct sn_job *j, struct sn_error *err)
+{
+    char machine[160];
+    sn_env_line(machine, sizeof machine, &j->kernels, j->threads);
+    SN_TRY(sn_job_say(j, err, "supernet %s  %s  seed %llu", SN_VERSION, machine,
+                      (unsigned long long)j->config.run.seed));
+    SN_TRY(sn_job_say(j, err, "%-8s %s", "run", j->dir.path));
+    if (j->saved)
+        return sn_job_say(j, err, "%-8s phase %s, epoch %d, step %d of it",
+                          "resumed",
+                          sn_phase_name((sn_phase)j->at->phase),
+                          j->at->train.epoch + 1, j->at->train.batch + 1);
+    SN_TRY(say_data(j, err));
+    return say_plan(j, err);
+}
+
+/* ---- phases ---- */
+
+static void forget_saved(struct sn_job *j)
+{
+    sn_checkpoint_close(j->saved);
+    j->saved = NULL;
+}
+
+static sn_status end_search(struct sn_job *j, struct sn_error *err)
+{
+    char line[256];
+    char *text = sn_arch_text(&j->at->arch);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the arch's text");
+    const sn_status rc = sn_rundir_write(&j->dir, "arch.txt", text, err);
+    free(text);
+    if (rc != SN_OK)
+        return rc;
+    sn_arch_summary(&j->at->arch, line, sizeof line);
+    return sn_job_say(j, err, "%-8s %s", "chosen", line);
+}
+
+static bool trains_baseline(const struct sn_job *j)
+{
+    return (j->plan->searches || j->config.has_arch) &&
+           j->config.baseline.train == SN_BASELINE_TRAIN;
+}
+
+static sn_status run_phases(struct sn_job *j, struct sn_error *err)
+{
+    struct sn_checkpoint *at = j->at;
+    if (at->phase == SN_PHASE_SEARCH) {
+        if (j->plan->searches) {
+            SN_TRY(sn_job_search(j, err));
+        } else {
+            at->arch = j->plan->only;
+            at->has_arch = true;
+        }
+        SN_TRY(end_search(j, err));
+        if (j->plan->searches)
+            sn_job_end_phase(j, SN_PHASE_FINAL);
+        at->phase = SN_PHASE_FINAL;
+        forget_saved(j);
+    }
+    if (at->phase == SN_PHASE_FINAL) {
+        SN_TRY(sn_job_train_net(j, &at->arch, err));
+        sn_job_end_phase(j, trains_baseline(j) ? SN_PHASE_BASELINE
+                                               : SN_PHASE_DONE);
+        forget_saved(j);
+    }
+    if (at->phase == SN_PHASE_BASELINE) {
+        SN_TRY(sn_job_train_net(j, &j->plan->baseline, err));
+        sn_job_end_phase(j, SN_PHASE_DONE);
+        forget_saved(j);
+    }
+    return SN_OK;
+}
+
+/* ---- the end ---- */
+
+static void take_net(struct sn_net_result *n, const struct sn_checkpoint *at,
+                     sn_phase phase, const struct sn_arch *arch,
+                     const struct sn_npu *npu)
+{
+    const struct sn_outcome *o = &at->outcome[phase - SN_PHASE_FINAL];
+    *n = (struct sn_net_result){.arch = *arch,
+                                .trained = o->trained,
+                                .inherited = o->inherited,
+                                .seconds = at->seconds[phase]};
+    n->test = (struct sn_eval){.loss = o->loss,
+                               .accuracy = o->accuracy,
+                               .images = o->images,
+                               .correct = o->correct};
+    sn_arch_cost(&n->cost, arch, npu);
+}
+
+static void take_result(struct sn_job *j, struct sn_job_result *r)
+{
+    const struct sn_job_plan *p = j->plan;
+    memset(r, 0, sizeof *r);
+    r->seed = j->config.run.seed;
+    r->budget = p->budget;
+    r->searched = p->searches;
+    r->search_seconds = j->at->seconds[SN_PHASE_SEARCH];
+    r->has_baseline = p->searches || j->config.has_arch;
+    take_net(&r->net, j->at, SN_PHASE_FINAL, &j->at->arch, &j->config.npu);
+    take_net(&r->baseline, j->at, SN_PHASE_BASELINE, &p->baseline,
+             &j->config.npu);
+    snprintf(r->dir, sizeof r->dir, "%s", j->dir.path);
+}
+
+static sn_status finish(struct sn_job *j, struct sn_job_result *r,
+                        struct sn_error *err)
+{
+    take_result(j, r);
+    char *text = sn_result_json(r);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the result's text");
+    const sn_status rc = sn_rundir_write(&j->dir, "result.json", text, err);
+    free(text);
+    if (rc != SN_OK)
+        return rc;
+    return sn_job_save(j, NULL, err);
+}
+
+static sn_status open_all(struct sn_job *j, struct sn_error *err)
+{
+    SN_TRY(open_config(j, err));
+    SN_TRY(open_data(j, err));
+    SN_TRY(make_plan(j, err));
+    SN_TRY(make_dir(j, err));
+    SN_TRY(open_checkpoint(j, err));
+    SN_TRY(make_table(j, err));
+    return say_head(j, err);
+}
+
+static void close_all(struct sn_job *j)
+{
+    sn_progress_clear(&j->progress);
+    forget_saved(j);
+    sn_rundir_close(&j->dir);
+    sn_split_release(&j->split);
+    sn_dataset_release(&j->data);
+    sn_job_config_release(&j->config);
+    free(j->plan);
+    free(j->at);
+    free(j);
+}
+
+sn_status sn_job_train(const struct sn_job_request *q, struct sn_job_result *r,
+                       struct sn_error *err)
+{
+    struct sn_job *j = calloc(1, sizeof *j);
+    if (!j)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a job");
+    j->ask = q;
+    j->plan = calloc(1, sizeof *j->plan);
+    j->at = calloc(1, sizeof *j->at);
+    sn_progress_init(&j->progress, q->out);
+    sn_status rc = SN_OK;
+    if (!j->plan || !j->at)
+        rc = sn_fail(err, SN_ERR_MEMORY, "no memory for a job's plan");
+    if (rc == SN_OK)
+        rc = open_all(j, err);
+    if (rc == SN_OK)
+        rc = run_phases(j, err);
+    if (rc == SN_OK)
+        rc = finish(j, r, err);
+    close_all(j);
+    return rc;
+}

@@ -1,0 +1,71 @@
+#ifndef SN_JOB_INTERNAL_H
+#define SN_JOB_INTERNAL_H
+
+/* What the phases of a job share. */
+
+#include "job/checkpoint.h"
+#include "job/job.h"
+#include "job/plan.h"
+#include "train/progress.h"
+
+/* A running job. */
+struct sn_job {
+    const struct sn_job_request *ask; /* borrowed */
+    struct sn_job_config config;
+    struct sn_kernels kernels;
+    int threads;
+    struct sn_rundir dir;
+    struct sn_progress progress;
+    struct sn_dataset data;
+    struct sn_split split;
+    struct sn_job_plan *plan;         /* owned */
+    struct sn_checkpoint *at;         /* owned: where the job stands */
+    struct sn_checkpoint_file *saved; /* owned: weights to go on with, or NULL */
+    double phase_clock;   /* when this process took up the phase */
+    double phase_seconds; /* that the phase had taken before */
+    double saved_clock;   /* when the last checkpoint was written */
+};
+
+/* ---- record.c: lines, logs, checkpoints ---- */
+
+/* A line for people: on the screen, and in log.txt once that is open. */
+sn_status sn_job_say(struct sn_job *j, struct sn_error *err, const char *fmt,
+                     ...) __attribute__((format(printf, 3, 4)));
+
+/* The phase `at` stands in begins, or is taken up again: clocks and bar. */
+void sn_job_begin_phase(struct sn_job *j, const char *title, int epochs);
+
+/* The phase is over: its seconds are final, the next one begins at step 0. */
+void sn_job_end_phase(struct sn_job *j, sn_phase next);
+
+/* Writes a checkpoint with the weights of `net` (NULL: none). */
+sn_status sn_job_save(struct sn_job *j, const struct sn_supernet *net,
+                      struct sn_error *err);
+
+/* One epoch's row of epochs.csv and line on the screen; NaN: not known. */
+struct sn_epoch_row {
+    const struct sn_step_report *report;
+    double val;           /* accuracy on the validation images */
+    double held_out_loss; /* search: of the architecture steps */
+    double held_out;      /* search: their accuracy */
+};
+
+/* After every step, once `at` has its state: bar, steps.jsonl, the epoch's
+ * `row` when it ended one (else NULL), a checkpoint when one is due.
+ * SN_INTERRUPTED or SN_TERMINATED after a signal. */
+sn_status sn_job_record(struct sn_job *j, const struct sn_step_report *r,
+                        const struct sn_epoch_row *row,
+                        const struct sn_supernet *net, struct sn_error *err);
+
+/* ---- phases ---- */
+
+/* Searches; leaves the derived net in at->arch, and supernet.safetensors,
+ * arch.txt and the logs of the search in the run directory. */
+sn_status sn_job_search(struct sn_job *j, struct sn_error *err);
+
+/* Trains and evaluates `arch` as the net of phase at->phase; leaves its
+ * outcome and its weights file. */
+sn_status sn_job_train_net(struct sn_job *j, const struct sn_arch *arch,
+                           struct sn_error *err);
+
+#endif

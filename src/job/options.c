@@ -1,0 +1,227 @@
+/* Sections [run], [task] and [baseline], and what only shows across sections.
+ *
+ * A value that is wrong by itself is told by the reader of configs; here are
+ * the checks that look at several at once.  All of them run, so that one start
+ * tells every fault. */
+
+#include "job/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+enum { ARCH_TEXT_MAX = 1 << 20 }; /* bytes of an arch file at most */
+
+static const struct sn_option_name task_names[] = {
+    {"classify", SN_TASK_CLASSIFY}, {NULL, 0}};
+static const struct sn_option_name baseline_names[] = {
+    {"yes", SN_BASELINE_TRAIN}, {"cost-only", SN_BASELINE_COST_ONLY}, {NULL, 0}};
+
+#define RUN(name) offsetof(struct sn_run_options, name)
+
+/* clang-format off */
+static const struct sn_option run_rows[] = {
+    {.key = "seed", .type = SN_OPT_UINT64, .offset = RUN(seed),
+     .fallback = "1", .min = 1, .max = 0, .unit = "",
+     .help = "of all randomness; the same seed gives the same result"},
+    {.key = "dir", .type = SN_OPT_TEXT, .offset = RUN(dir),
+     .fallback = "runs", .min = 1, .max = 0, .unit = "",
+     .help = "folder of the run directories, from where the program is "
+             "started"},
+    {.key = "threads", .type = SN_OPT_THREADS, .offset = RUN(threads),
+     .fallback = "auto", .min = 1, .max = 1024, .unit = "threads",
+     .help = "how many work; changes no bit of the result"},
+    {.key = "checkpoint", .type = SN_OPT_TIME, .offset = RUN(checkpoint),
+     .fallback = "5 min", .min = 1, .max = 0, .unit = "s",
+     .help = "time between two checkpoints; one is also written at the end "
+             "of every epoch"},
+};
+
+static const struct sn_option task_rows[] = {
+    {.key = "kind", .type = SN_OPT_NAME,
+     .offset = offsetof(struct sn_task_options, kind),
+     .fallback = "classify", .min = 1, .max = 0, .names = task_names,
+     .unit = "", .help = "what the net is to do"},
+};
+
+static const struct sn_option baseline_rows[] = {
+    {.key = "train", .type = SN_OPT_NAME,
+     .offset = offsetof(struct sn_baseline_options, train),
+     .fallback = "yes", .min = 1, .max = 0, .names = baseline_names,
+     .unit = "",
+     .help = "yes: the unsearched net is trained like the derived one; "
+             "cost-only: it is priced"},
+};
+/* clang-format on */
+
+const struct sn_option_table sn_run_table = {
+    .section = "run",
+    .help = "the run itself",
+    .rows = run_rows,
+    .count = sizeof run_rows / sizeof *run_rows};
+
+const struct sn_option_table sn_task_table = {
+    .section = "task",
+    .help = "what is learnt",
+    .rows = task_rows,
+    .count = sizeof task_rows / sizeof *task_rows};
+
+const struct sn_option_table sn_baseline_table = {
+    .section = "baseline",
+    .help = "the unsearched net that a result stands beside",
+    .rows = baseline_rows,
+    .count = sizeof baseline_rows / sizeof *baseline_rows};
+
+void sn_job_sections(struct sn_job_config *c, struct sn_config_section *out)
+{
+    const struct sn_config_section all[SN_JOB_SECTIONS] = {
+        {.table = &sn_run_table, .base = &c->run},
+        {.table = &sn_data_table, .base = &c->data},
+        {.table = &sn_task_table, .base = &c->task},
+        {.table = &sn_target_options, .base = &c->target},
+        {.table = &sn_budget_options, .base = &c->budget},
+        {.table = &sn_space_options, .base = &c->space},
+        {.table = &sn_stage_options,
+         .base = c->stage,
+         .stride = sizeof *c->stage,
+         .repeat = &c->stages},
+        {.table = &sn_search_options, .base = &c->search},
+        {.table = &sn_train_table, .base = &c->train},
+        {.table = &sn_baseline_table, .base = &c->baseline},
+    };
+    memcpy(out, all, sizeof all);
+}
+
+/* ---- checks across keys ---- */
+
+struct faults {
+    const struct sn_config *source;
+    struct sn_error *err;
+    int count;
+};
+
+static void space_fault(void *ctx, const char *section, const char *key,
+                        const char *text)
+{
+    struct faults *f = ctx;
+    (void)!sn_config_fault(f->source, f->err, section, key, "%s", text);
+    f->count++;
+}
+
+/* The faults of [data]; its messages name their keys: `[data] size: ...`. */
+static void check_data(const struct sn_job_config *c, struct faults *f)
+{
+    struct sn_error part = {0};
+    if (sn_data_options_check(&c->data, &part) == SN_OK)
+        return;
+    for (char *line = part.text, *next; line && *line; line = next) {
+        char key[32] = "";
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        const char *text = line;
+        if (sscanf(line, "[data] %31[a-z_]:", key) == 1)
+            text = strchr(line, ':') + 1 + strspn(strchr(line, ':') + 1, " ");
+        space_fault(f, "data", key, text);
+    }
+}
+
+static void check_search(const struct sn_job_config *c, struct faults *f)
+{
+    if (c->search.mode != SN_SEARCH_NONE && c->search.arch[0])
+        space_fault(f, "search", "arch",
+                    "an arch file is trained with mode = none only");
+    if (c->search.mode != SN_SEARCH_NONE && c->data.val >= 1)
+        space_fault(f, "data", "val", "nothing is left to train on");
+}
+
+static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
+{
+    struct faults f = {.source = c->source, .err = err};
+    struct sn_space *space = malloc(sizeof *space);
+    if (!space)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a search space");
+    check_data(c, &f);
+    check_search(c, &f);
+    /* channels and classes come with the images; no fault of [space] depends
+     * on them */
+    (void)!sn_space_from_options(space, &c->space, c->stage, c->stages,
+                                 c->data.size, c->data.size, 3, 2, space_fault,
+                                 &f);
+    free(space);
+    return f.count ? SN_ERR_CONFIG : SN_OK;
+}
+
+/* ---- what the config names ---- */
+
+static sn_status read_target(struct sn_job_config *c, struct sn_error *err)
+{
+    const struct sn_config_section section = {
+        .table = &sn_npu_options, .base = &c->npu, .required = true};
+    return sn_config_read(c->target.file, &section, 1, NULL, 0, NULL, err);
+}
+
+static sn_status read_arch(struct sn_job_config *c, struct sn_error *err)
+{
+    char *text;
+    size_t bytes;
+    if (!c->search.arch[0])
+        return SN_OK;
+    if (sn_file_read(c->search.arch, ARCH_TEXT_MAX, &text, &bytes, err) !=
+        SN_OK) {
+        if (err)
+            err->code = SN_ERR_CONFIG; /* an arch text is part of the config */
+        return SN_ERR_CONFIG;
+    }
+    sn_status rc = SN_OK;
+    if (strlen(text) != bytes)
+        rc = sn_fail(err, SN_ERR_CONFIG, "%s: holds a NUL byte; expected text",
+                     c->search.arch);
+    if (rc == SN_OK)
+        rc = sn_arch_parse(&c->arch, text, c->search.arch, err);
+    c->has_arch = rc == SN_OK;
+    free(text);
+    return rc;
+}
+
+sn_status sn_job_config_read(struct sn_job_config *c, const char *path,
+                             const struct sn_config_override *over, int n_over,
+                             struct sn_error *err)
+{
+    struct sn_config_section sections[SN_JOB_SECTIONS];
+    memset(c, 0, sizeof *c);
+    sn_job_sections(c, sections);
+    SN_TRY(sn_config_read(path, sections, SN_JOB_SECTIONS, over, n_over,
+                          &c->source, err));
+    if (err)
+        err->text[0] = '\0';
+    const sn_status rc = check_all(c, err);
+    if (rc != SN_OK)
+        sn_job_config_release(c);
+    return rc;
+}
+
+sn_status sn_job_config_follow(struct sn_job_config *c, struct sn_error *err)
+{
+    SN_TRY(read_target(c, err));
+    return read_arch(c, err);
+}
+
+sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
+                       int channels, int classes, struct sn_error *err)
+{
+    struct faults f = {.source = c->source, .err = err};
+    if (err)
+        err->text[0] = '\0';
+    return sn_space_from_options(space, &c->space, c->stage, c->stages,
+                                 c->data.size, c->data.size, channels, classes,
+                                 space_fault, &f);
+}
+
+void sn_job_config_release(struct sn_job_config *c)
+{
+    sn_config_destroy(c->source);
+    c->source = NULL;
+}

@@ -1,0 +1,80 @@
+#ifndef SN_JOB_OPTIONS_H
+#define SN_JOB_OPTIONS_H
+
+/* The whole config of a job: the sections of all rooms, and its own two. */
+
+#include "config/config.h"
+#include "datasets/dataset.h"
+#include "search/search_options.h"
+#include "search/space_options.h"
+#include "target/npu.h"
+#include "target/target_options.h"
+#include "train/trainer.h"
+
+/* Section [run]. */
+struct sn_run_options {
+    uint64_t seed;
+    char dir[SN_TEXT_MAX]; /* where run directories are made */
+    int threads;           /* 0: all cores */
+    struct sn_quantity checkpoint; /* seconds between two */
+};
+
+enum sn_task_kind { SN_TASK_CLASSIFY };
+
+/* Section [task]. */
+struct sn_task_options {
+    int kind; /* enum sn_task_kind */
+};
+
+typedef enum { SN_BASELINE_TRAIN, SN_BASELINE_COST_ONLY } sn_baseline_mode;
+
+/* Section [baseline]. */
+struct sn_baseline_options {
+    int train; /* sn_baseline_mode */
+};
+
+extern const struct sn_option_table sn_run_table, sn_task_table,
+    sn_baseline_table;
+
+enum { SN_JOB_SECTIONS = 10 };
+
+struct sn_job_config {
+    struct sn_run_options run;
+    struct sn_data_options data;
+    struct sn_task_options task;
+    struct sn_target_options target;
+    struct sn_budget_options budget;
+    struct sn_space_options space;
+    struct sn_stage_options stage[SN_CONFIG_MAX_REPEAT];
+    int stages;
+    struct sn_search_options search;
+    struct sn_train_options train;
+    struct sn_baseline_options baseline;
+
+    struct sn_npu npu;   /* target.file */
+    struct sn_arch arch; /* search.arch, where `has_arch` */
+    bool has_arch;
+    struct sn_config *source; /* owned: where every value came from */
+};
+
+/* The tables of all sections, bound to *c, in the order they are printed.
+ * Writes SN_JOB_SECTIONS entries. */
+void sn_job_sections(struct sn_job_config *c, struct sn_config_section *out);
+
+/* Reads the config.  Every fault of it is listed.  SN_ERR_CONFIG. */
+sn_status sn_job_config_read(struct sn_job_config *c, const char *path,
+                             const struct sn_config_override *over, int n_over,
+                             struct sn_error *err);
+
+/* Reads what the config names, but the data: the target's description and the
+ * arch file.  SN_ERR_CONFIG. */
+sn_status sn_job_config_follow(struct sn_job_config *c, struct sn_error *err);
+
+/* The space, for images of so many channels and classes; faults name the
+ * config.  SN_ERR_CONFIG. */
+sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
+                       int channels, int classes, struct sn_error *err);
+
+void sn_job_config_release(struct sn_job_config *c);
+
+#endif

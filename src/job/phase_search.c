@@ -1,0 +1,166 @@
+/* Phase one: the search of mode = gumbel, and the derivation behind it. */
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "job/job_internal.h"
+#include "job/weights.h"
+#include "search/table_io.h"
+
+/* METHOD 4.3: the supernet's images are moved little and never cut. */
+enum { SEARCH_TRANSLATE_MAX = 2 };
+
+struct search {
+    struct sn_supernet net;
+    struct sn_graph graph;
+    struct sn_loader loader, held_out;
+    struct sn_searcher searcher;
+};
+
+static sn_status open_loaders(struct search *s, struct sn_job *j,
+                              struct sn_error *err)
+{
+    const struct sn_job_config *c = &j->config;
+    const int step = sn_graph_first(&s->graph)->ld;
+    struct sn_augment augment;
+    SN_TRY(sn_augment_parse(&augment, c->data.augment, err));
+    augment.cutout = 0;
+    if (augment.translate > SEARCH_TRANSLATE_MAX)
+        augment.translate = SEARCH_TRANSLATE_MAX;
+    SN_TRY(sn_loader_init(&s->loader, &j->data, &j->data.train,
+                          j->split.weights, j->split.n_weights, c->search.batch,
+                          c->data.size, step, &augment, 1, c->run.seed, err));
+    return sn_loader_init(&s->held_out, &j->data, &j->data.train, j->split.arch,
+                          j->split.n_arch, c->search.batch, c->data.size, step,
+                          &augment, 1, c->run.seed, err);
+}
+
+static sn_status open_search(struct search *s, struct sn_job *j,
+                             struct sn_error *err)
+{
+    const struct sn_search_options *o = &j->config.search;
+    const uint64_t seed = j->config.run.seed;
+    const struct sn_recipe recipe =
+        sn_recipe_search(o->epochs, o->batch, o->lr, o->lr_warmup);
+    SN_TRY(sn_supernet_init(&s->net, &j->plan->space, seed, err));
+    SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
+    sn_supernet_build_gated(&s->net, &s->graph, o->batch, recipe.smoothing);
+    SN_TRY(sn_graph_plan(&s->graph, true, err));
+    SN_TRY(open_loaders(s, j, err));
+    SN_TRY(sn_searcher_init(&s->searcher, &s->net, &s->graph, &s->loader,
+                            &s->held_out, &recipe, o->arch_split, o->warmup,
+                            &j->plan->cost, (sn_penalty)o->penalty,
+                            j->plan->budget, seed, err));
+    if (!j->saved)
+        return SN_OK;
+    SN_TRY(sn_checkpoint_weights(j->saved, &s->net, err));
+    s->searcher.weights.state = j->at->train;
+    s->searcher.gumbel.state = j->at->gumbel;
+    return SN_OK;
+}
+
+static void close_search(struct search *s)
+{
+    sn_searcher_release(&s->searcher);
+    sn_loader_release(&s->held_out);
+    sn_loader_release(&s->loader);
+    sn_graph_release(&s->graph);
+    sn_supernet_release(&s->net);
+}
+
+/* E[LAT] and the latency of the argmax net, as the logits stand. */
+static void price(const struct sn_gumbel *g, struct sn_step_report *r)
+{
+    double p[SN_MAX_OPTIONS];
+    int choice[SN_MAX_DECISIONS];
+    sn_gumbel_probabilities(g, p);
+    r->expected = sn_expected_latency(g->cost, g->space, g->d, p, NULL);
+    r->argmax = sn_gumbel_argmax(g, choice);
+}
+
+/* Appends the option values of a finished epoch to values.csv. */
+static sn_status log_values(struct sn_job *j, const struct sn_gumbel *g,
+                            int epoch, struct sn_error *err)
+{
+    double p[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS];
+    sn_gumbel_probabilities(g, p);
+    sn_gumbel_values(g, value);
+    char *text = sn_values_text(g->space, g->d, g->cost, epoch, p, value);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the option values");
+    sn_status rc = SN_OK;
+    struct sn_log_file *log = &j->dir.log[SN_LOG_VALUES];
+    if (epoch == 1)
+        rc = sn_log_file_add(log, err, "%s", sn_values_header);
+    if (rc == SN_OK)
+        rc = sn_log_file_add(log, err, "%s", text);
+    free(text);
+    return rc;
+}
+
+static sn_status end_epoch(struct sn_job *j, struct search *s,
+                           struct sn_epoch_row *row, struct sn_error *err)
+{
+    struct sn_arch_tally *t = &j->at->tally;
+    if (t->images > 0) {
+        row->held_out_loss = t->loss_sum / (double)t->images;
+        row->held_out = (double)t->correct / (double)t->images;
+    }
+    *t = (struct sn_arch_tally){0};
+    return log_values(j, &s->searcher.gumbel, row->report->epoch + 1, err);
+}
+
+static sn_status run_steps(struct sn_job *j, struct search *s,
+                           struct sn_error *err)
+{
+    struct sn_checkpoint *at = j->at;
+    struct sn_step_report r;
+    while (!sn_searcher_done(&s->searcher)) {
+        struct sn_epoch_row row = {
+            .report = &r, .val = NAN, .held_out_loss = NAN, .held_out = NAN};
+        SN_TRY(sn_searcher_step(&s->searcher, &r, err));
+        price(&s->searcher.gumbel, &r);
+        if (r.arch_step) {
+            at->tally.loss_sum += r.arch_loss * r.arch_images;
+            at->tally.correct += r.arch_correct;
+            at->tally.images += r.arch_images;
+        }
+        if (r.ends_epoch)
+            SN_TRY(end_epoch(j, s, &row, err));
+        at->train = s->searcher.weights.state;
+        at->gumbel = s->searcher.gumbel.state;
+        SN_TRY(sn_job_record(j, &r, r.ends_epoch ? &row : NULL, &s->net, err));
+    }
+    return SN_OK;
+}
+
+/* The best net under the budget; arch.txt is the proof that the phase ended. */
+static sn_status derive(struct sn_job *j, const struct search *s,
+                        struct sn_error *err)
+{
+    const struct sn_job_plan *p = j->plan;
+    const double budget = p->budget > 0 ? p->budget : (double)INFINITY;
+    double value[SN_MAX_OPTIONS];
+    sn_gumbel_values(&s->searcher.gumbel, value);
+    SN_TRY(sn_derive(&j->at->arch, &p->space, &p->decisions, &p->cost, value,
+                     budget, NULL, err));
+    j->at->has_arch = true;
+    return sn_supernet_save(&j->dir, &s->net, err);
+}
+
+sn_status sn_job_search(struct sn_job *j, struct sn_error *err)
+{
+    struct search *s = calloc(1, sizeof *s);
+    if (!s)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a search");
+    sn_status rc = open_search(s, j, err);
+    if (rc == SN_OK) {
+        sn_job_begin_phase(j, "search", j->config.search.epochs);
+        rc = run_steps(j, s, err);
+    }
+    if (rc == SN_OK)
+        rc = derive(j, s, err);
+    close_search(s);
+    free(s);
+    return rc;
+}

@@ -1,0 +1,206 @@
+/* Phases two and three: a net that stands alone is trained and evaluated. */
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "job/job_internal.h"
+#include "job/weights.h"
+
+/* DESIGN 8: statistics are taken anew on this many training images. */
+enum { CALIBRATE_FINAL = 5000, CALIBRATE_CURVE = 1000 };
+enum { CURVE_POINTS = 10 }; /* validations over a whole training */
+
+struct training {
+    struct sn_supernet net;
+    struct sn_graph graph;
+    struct sn_loader loader;              /* augmented, shuffled */
+    struct sn_loader plain, val, test;    /* as they are, in order */
+    int *every;                           /* [n] indices of all test images */
+    int *labels;                          /* [batch] */
+    struct sn_trainer trainer;
+};
+
+static sn_status open_plain(struct sn_loader *l, struct sn_job *j,
+                            const struct sn_images *images, const int *index,
+                            int n, int step, struct sn_error *err)
+{
+    return sn_loader_init(l, &j->data, images, index, n, j->config.train.batch,
+                          j->config.data.size, step, NULL, 0, 0, err);
+}
+
+static sn_status open_loaders(struct training *t, struct sn_job *j,
+                              struct sn_error *err)
+{
+    const struct sn_job_config *c = &j->config;
+    const struct sn_split *s = &j->split;
+    const int step = sn_graph_first(&t->graph)->ld, n = j->data.test.n;
+    struct sn_augment augment;
+    SN_TRY(sn_augment_parse(&augment, c->data.augment, err));
+    t->every = malloc((size_t)n * sizeof *t->every);
+    t->labels = malloc((size_t)c->train.batch * sizeof *t->labels);
+    if (!t->every || !t->labels)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for %d labels", n);
+    for (int i = 0; i < n; i++)
+        t->every[i] = i;
+    SN_TRY(sn_loader_init(&t->loader, &j->data, &j->data.train, s->full,
+                          s->n_full, c->train.batch, c->data.size, step,
+                          &augment, 1, c->run.seed, err));
+    SN_TRY(open_plain(&t->plain, j, &j->data.train, s->full, s->n_full, step,
+                      err));
+    SN_TRY(open_plain(&t->val, j, &j->data.train, s->val, s->n_val, step, err));
+    return open_plain(&t->test, j, &j->data.test, t->every, n, step, err);
+}
+
+/* Takes the supernet's weights, where the config says so and it has them. */
+static sn_status inherit(struct training *t, struct sn_job *j,
+                         const struct sn_arch *arch, int *inherited,
+                         struct sn_error *err)
+{
+    struct sn_supernet super;
+    *inherited = 0;
+    if (j->config.train.from != SN_FROM_INHERIT || !j->plan->searches ||
+        sn_arch_in_space(arch, &j->plan->space, NULL) != SN_OK)
+        return SN_OK;
+    SN_TRY(sn_supernet_init(&super, &j->plan->space, j->config.run.seed, err));
+    const sn_status rc = sn_supernet_load(&j->dir, &super, err);
+    if (rc == SN_OK) {
+        sn_supernet_inherit(&t->net, &super);
+        *inherited = 1;
+    }
+    sn_supernet_release(&super);
+    return rc;
+}
+
+static struct sn_outcome *outcome_of(struct sn_job *j)
+{
+    return &j->at->outcome[j->at->phase - SN_PHASE_FINAL];
+}
+
+/* The weights a phase begins with, or those it had when it was interrupted. */
+static sn_status open_weights(struct training *t, struct sn_job *j,
+                              const struct sn_arch *arch, struct sn_error *err)
+{
+    if (j->saved)
+        return sn_checkpoint_weights(j->saved, &t->net, err);
+    return inherit(t, j, arch, &outcome_of(j)->inherited, err);
+}
+
+static sn_status open_training(struct training *t, struct sn_job *j,
+                               const struct sn_arch *arch,
+                               struct sn_error *err)
+{
+    struct sn_space *space = malloc(sizeof *space);
+    if (!space)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a net");
+    sn_arch_space(space, arch);
+    sn_status rc =
+        sn_supernet_init(&t->net, space, j->config.run.seed, err);
+    free(space);
+    if (rc != SN_OK)
+        return rc;
+    SN_TRY(open_weights(t, j, arch, err));
+
+    const struct sn_recipe recipe =
+        sn_recipe_final(&j->config.train, outcome_of(j)->inherited);
+    SN_TRY(sn_graph_init(&t->graph, &j->kernels, j->threads, err));
+    sn_supernet_build_arch(&t->net, &t->graph, arch, recipe.batch,
+                           recipe.smoothing);
+    SN_TRY(sn_graph_plan(&t->graph, true, err));
+    SN_TRY(open_loaders(t, j, err));
+    SN_TRY(sn_trainer_init(&t->trainer, &t->net, &t->graph, &t->loader, &recipe,
+                           err));
+    t->trainer.state = j->at->train;
+    return SN_OK;
+}
+
+static void close_training(struct training *t)
+{
+    sn_trainer_release(&t->trainer);
+    sn_loader_release(&t->test);
+    sn_loader_release(&t->val);
+    sn_loader_release(&t->plain);
+    sn_loader_release(&t->loader);
+    free(t->every);
+    free(t->labels);
+    sn_graph_release(&t->graph);
+    sn_supernet_release(&t->net);
+}
+
+/* A few points of the curve: accuracy on the validation images. */
+static double validate(struct training *t, int epoch)
+{
+    const int epochs = t->trainer.recipe.epochs;
+    const int every = (epochs + CURVE_POINTS - 1) / CURVE_POINTS;
+    if (t->val.n == 0 || ((epoch + 1) % every != 0 && epoch + 1 < epochs))
+        return NAN;
+    struct sn_eval e;
+    sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_CURVE, t->labels);
+    sn_evaluate(&e, &t->graph, &t->val, t->labels);
+    return e.accuracy;
+}
+
+static sn_status run_steps(struct sn_job *j, struct training *t,
+                           struct sn_error *err)
+{
+    struct sn_step_report r;
+    while (!sn_trainer_done(&t->trainer)) {
+        struct sn_epoch_row row = {
+            .report = &r, .val = NAN, .held_out_loss = NAN, .held_out = NAN};
+        SN_TRY(sn_trainer_step(&t->trainer, &r, err));
+        if (r.ends_epoch)
+            row.val = validate(t, r.epoch);
+        j->at->train = t->trainer.state;
+        SN_TRY(sn_job_record(j, &r, r.ends_epoch ? &row : NULL, &t->net, err));
+    }
+    return SN_OK;
+}
+
+/* The end: statistics, the test set once, the file. */
+static sn_status finish(struct sn_job *j, struct training *t,
+                        const struct sn_arch *arch, struct sn_error *err)
+{
+    struct sn_outcome *o = outcome_of(j);
+    struct sn_eval e;
+    sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_FINAL, t->labels);
+    sn_evaluate(&e, &t->graph, &t->test, t->labels);
+    if (!isfinite(e.loss))
+        return sn_fail(err, SN_ERR_NUMERIC,
+                       "the trained net's loss on the test images is not "
+                       "finite; a lower learning rate may help");
+    o->trained = 1;
+    o->loss = e.loss;
+    o->accuracy = e.accuracy;
+    o->images = e.images;
+    o->correct = e.correct;
+    return sn_subnet_save(&j->dir,
+                          j->at->phase == SN_PHASE_FINAL ? SN_SUBNET_FILE
+                                                         : SN_BASELINE_FILE,
+                          &t->net, arch, &j->data, &j->config.data,
+                          j->config.run.seed, j->config.train.batch, err);
+}
+
+sn_status sn_job_train_net(struct sn_job *j, const struct sn_arch *arch,
+                           struct sn_error *err)
+{
+    const char *title = "training";
+    if (j->at->phase == SN_PHASE_BASELINE)
+        title = "baseline";
+    else if (j->plan->searches)
+        title = "derived";
+    struct training *t = calloc(1, sizeof *t);
+    if (!t)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a training");
+    sn_status rc = open_training(t, j, arch, err);
+    if (rc == SN_OK) {
+        sn_job_begin_phase(j, title, j->config.train.epochs);
+        if (!j->saved)
+            rc = sn_job_save(j, &t->net, err);
+    }
+    if (rc == SN_OK)
+        rc = run_steps(j, t, err);
+    if (rc == SN_OK)
+        rc = finish(j, t, arch, err);
+    close_training(t);
+    free(t);
+    return rc;
+}

@@ -1,0 +1,53 @@
+#ifndef SN_JOB_PLAN_H
+#define SN_JOB_PLAN_H
+
+/* What a job will do, known before it starts: costs, the range that can be
+ * attained, memory.  `supernet check` prints it; `train` refuses by it. */
+
+#include "job/options.h"
+
+struct sn_job_plan {
+    struct sn_space space;
+    struct sn_decisions decisions;
+    struct sn_cost_table cost; /* of every option */
+    bool searches;             /* else one net is trained */
+    struct sn_arch baseline;   /* the starred options */
+    struct sn_cost baseline_cost;
+    struct sn_arch only; /* without a search: the net that is trained */
+    struct sn_cost only_cost;
+    double lowest, highest; /* attainable latency, seconds */
+    double budget;          /* seconds; 0: none */
+
+    size_t data_bytes;   /* images in memory */
+    size_t search_bytes; /* weights and graph of the search */
+    size_t final_bytes;  /* the same of the largest net in final training */
+    size_t available;    /* what the system has left; 0: unknown */
+}; /* about 1.5 MB: on the heap, please */
+
+/* Space, costs and budget, for images of so many channels and classes.
+ * SN_ERR_CONFIG, SN_ERR_NUMERIC. */
+sn_status sn_job_plan_costs(struct sn_job_plan *p,
+                            const struct sn_job_config *c, int channels,
+                            int classes, struct sn_error *err);
+
+/* Whether some net meets the budget.  SN_ERR_INFEASIBLE with the attainable
+ * range. */
+sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
+                               struct sn_error *err);
+
+/* Adds up what search and final training take on so many threads.
+ * SN_ERR_MEMORY when not even the plan can be made. */
+sn_status sn_job_plan_memory(struct sn_job_plan *p,
+                             const struct sn_job_config *c,
+                             const struct sn_dataset *data,
+                             const struct sn_kernels *k, int threads,
+                             struct sn_error *err);
+
+/* Bytes at the worst moment, the images included. */
+size_t sn_job_plan_peak(const struct sn_job_plan *p);
+
+/* Whether the system has that much left (the images are in memory already).
+ * SN_ERR_MEMORY with the figures. */
+sn_status sn_job_plan_fits(const struct sn_job_plan *p, struct sn_error *err);
+
+#endif

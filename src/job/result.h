@@ -1,0 +1,47 @@
+#ifndef SN_JOB_RESULT_H
+#define SN_JOB_RESULT_H
+
+/* What a job found: the card that people read and the JSON that programs do. */
+
+#include "base/text.h"
+#include "job/rundir.h"
+#include "search/arch.h"
+#include "train/trainer.h"
+
+/* One net: what it costs and what it reached. */
+struct sn_net_result {
+    struct sn_arch arch;
+    struct sn_cost cost;
+    bool trained;        /* else only the cost is known */
+    bool inherited;      /* trained from the supernet's weights */
+    struct sn_eval test; /* on the test set, once */
+    double seconds;      /* of its training and evaluation */
+};
+
+struct sn_job_result {
+    uint64_t seed;
+    double budget;  /* seconds; 0: none */
+    bool searched;  /* else one net was trained */
+    double search_seconds;
+    struct sn_net_result net;
+    bool has_baseline; /* false when the net is the baseline itself */
+    struct sn_net_result baseline;
+    char dir[SN_RUN_PATH]; /* the run directory */
+};
+
+/* Share by which a cost fell: 1 - net / baseline. */
+double sn_reduction(double net, double baseline);
+
+/* result.json (DESIGN 8).  Caller frees; NULL when memory is short. */
+char *sn_result_json(const struct sn_job_result *r);
+
+/* The nets side by side, and the first one's blocks. */
+void sn_result_costs(const struct sn_job_result *r, struct sn_text *out);
+
+/* The whole card: that, times, files, what to do next; at most 100 columns. */
+void sn_result_card(const struct sn_job_result *r, struct sn_text *out);
+
+/* The net block by block: a line a stage, `  stage.2  w24 s2  fused e4`. */
+void sn_arch_table(const struct sn_arch *arch, struct sn_text *out);
+
+#endif

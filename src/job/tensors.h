@@ -1,0 +1,38 @@
+#ifndef SN_JOB_TENSORS_H
+#define SN_JOB_TENSORS_H
+
+/* What checkpoints and files of weights have in common: the arrays of a net in
+ * a safetensors file, and a checksum over all of it. */
+
+#include "base/safetensors.h"
+#include "nn/params.h"
+
+/* FNV-1a, 64 bits, continued from `hash` (start with SN_HASH_START). */
+#define SN_HASH_START 0xcbf29ce484222325u
+uint64_t sn_hash(uint64_t hash, const void *data, size_t bytes);
+
+/* Adds values[total], one array an entry of `p`, named prefix + its name.  The
+ * values are borrowed until commit. */
+void sn_tensors_add(struct sn_tensor_writer *w, const char *prefix,
+                    const struct sn_params *p, const sn_real *values);
+
+/* Reads them back.  SN_ERR_INPUT when one is missing or of another shape. */
+sn_status sn_tensors_take(const struct sn_tensor_file *f, const char *prefix,
+                          const struct sn_params *p, sn_real *values,
+                          struct sn_error *err);
+
+/* Adds the checksum of all that was added, and writes the file.
+ * SN_ERR_OUTPUT, SN_ERR_MEMORY.  Releases *w. */
+sn_status sn_tensors_commit(struct sn_tensor_writer *w, const char *path,
+                            struct sn_error *err);
+
+/* Opens a file whose metadata says `format`, and checks its checksum.
+ * SN_ERR_INPUT, SN_ERR_MEMORY. */
+sn_status sn_tensors_open(struct sn_tensor_file *f, const char *path,
+                          const char *format, struct sn_error *err);
+
+/* A text of the metadata that must be there.  SN_ERR_INPUT. */
+sn_status sn_tensors_meta(const struct sn_tensor_file *f, const char *key,
+                          const char **value, struct sn_error *err);
+
+#endif
