@@ -78,11 +78,12 @@ static sn_status read_row(struct lines *in, const char *prefix, double *x,
         return bad_line(in, expected);
     const char *p = in->at + length;
     for (int i = 0; i < n; i++) {
-        char *end;
-        if (*p != ',' || !strchr("-0123456789", p[1]) || !p[1])
+        if (*p != ',')
             return bad_line(in, expected);
-        x[i] = strtod(p + 1, &end);
-        if (end == p + 1 || !isfinite(x[i]))
+        char *end;
+        const size_t digits = strspn(++p, "0123456789.-+e"); /* no hex, nan */
+        x[i] = digits ? strtod(p, &end) : NAN;
+        if (!isfinite(x[i]) || end != p + digits)
             return bad_line(in, expected);
         p = end;
     }
