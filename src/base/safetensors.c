@@ -144,7 +144,7 @@ static json_t *describe(const struct sn_tensor_entry *e, size_t begin)
         }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[e->dtype].name,
                      "shape", shape, "data_offsets", (json_int_t)begin,
-                     (json_int_t)(begin + e->bytes));
+                     (json_int_t)begin + (json_int_t)e->bytes);
 }
 
 /* The order of the data: wide types first (the enum's order but for I64), then

@@ -11,8 +11,8 @@
 
 enum { TAIL_ROOM = 32 }; /* bytes kept free for "\n... and N more" */
 
-sn_status sn_fail(struct sn_error *err, enum sn_status_code code,
-                  const char *fmt, ...)
+sn_status(sn_fail)(struct sn_error *err, enum sn_status_code code,
+                   const char *fmt, ...)
 {
     if (err) {
         va_list args;
@@ -46,8 +46,8 @@ static size_t length_of_lines(const struct sn_error *err)
     return length;
 }
 
-sn_status sn_fail_more(struct sn_error *err, enum sn_status_code code,
-                       const char *fmt, ...)
+sn_status(sn_fail_more)(struct sn_error *err, enum sn_status_code code,
+                        const char *fmt, ...)
 {
     if (!err)
         return code;

@@ -470,6 +470,7 @@ static sn_status read_all(struct walk *w, const char *data, size_t bytes,
     w->dir = here;
     for (int i = 0; i < n_over; i++)
         apply_override(w, over[i].text);
+    w->dir = NULL;
     check_missing(w);
     return w->faults ? SN_ERR_CONFIG : SN_OK;
 }
