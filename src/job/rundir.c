@@ -189,8 +189,13 @@ sn_status sn_rundir_write(const struct sn_rundir *d, const char *name,
                           const char *text, struct sn_error *err)
 {
     char path[SN_RUN_PATH];
-    return sn_file_write(sn_rundir_file(d, name, path), text, strlen(text),
-                         err);
+    struct sn_file_writer w;
+    const size_t n = strlen(text);
+    SN_TRY(sn_file_create(&w, sn_rundir_file(d, name, path), err));
+    sn_file_add(&w, text, n);
+    if (n == 0 || text[n - 1] != '\n')
+        sn_file_add(&w, "\n", 1);
+    return sn_file_commit(&w, err);
 }
 
 sn_status sn_rundir_read(const struct sn_rundir *d, const char *name,

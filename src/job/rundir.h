@@ -49,7 +49,8 @@ sn_status sn_rundir_sync(struct sn_rundir *d, size_t *length,
 const char *sn_rundir_file(const struct sn_rundir *d, const char *name,
                            char *buf);
 
-/* Writes a text file in it, whole or not at all.  SN_ERR_OUTPUT. */
+/* Writes a text file in it, whole or not at all; it ends with a newline.
+ * SN_ERR_OUTPUT. */
 sn_status sn_rundir_write(const struct sn_rundir *d, const char *name,
                           const char *text, struct sn_error *err);
 

@@ -148,7 +148,7 @@ static void meta_classes(struct sn_tensor_writer *w,
     meta_text(w, "classes", &t);
 }
 
-/* Section [data], `key = value` a line. */
+/* Section [data], `key = value` a line; an empty value is none. */
 static void meta_data(struct sn_tensor_writer *w,
                       const struct sn_data_options *data)
 {
@@ -156,7 +156,8 @@ static void meta_data(struct sn_tensor_writer *w,
     for (size_t i = 0; i < sn_data_table.count; i++) {
         char value[SN_TEXT_MAX * 2];
         sn_option_print(&sn_data_table.rows[i], data, value, sizeof value);
-        sn_text_add(&t, "%s = %s\n", sn_data_table.rows[i].key, value);
+        if (*value)
+            sn_text_add(&t, "%s = %s\n", sn_data_table.rows[i].key, value);
     }
     meta_text(w, "data", &t);
 }
@@ -259,7 +260,33 @@ static sn_status read_classes(struct sn_subnet *s,
     return SN_OK;
 }
 
-/* The lines that meta_data() wrote, in the order of the table. */
+/* One line of them. */
+static sn_status read_data_line(struct sn_subnet *s,
+                                const struct sn_tensor_file *f,
+                                const char *line, size_t length,
+                                struct sn_error *err)
+{
+    char key[32], value[SN_TEXT_MAX * 2];
+    const size_t n = strcspn(line, " ");
+    if (n >= sizeof key || length < n + 3 || strncmp(line + n, " = ", 3) != 0 ||
+        length - n - 3 >= sizeof value)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: data: expected 'key = value', found '%.40s'",
+                       f->path, line);
+    snprintf(key, sizeof key, "%.*s", (int)n, line);
+    snprintf(value, sizeof value, "%.*s", (int)(length - n - 3), line + n + 3);
+    const struct sn_option *row = sn_option_find(&sn_data_table, key);
+    struct sn_error why;
+    if (!row)
+        return sn_fail(err, SN_ERR_INPUT, "%s: data: unknown key '%s'", f->path,
+                       key);
+    if (sn_option_parse(row, &s->data, value, NULL, &why) != SN_OK)
+        return sn_fail(err, SN_ERR_INPUT, "%s: data: %s: %s", f->path, key,
+                       why.text);
+    return SN_OK;
+}
+
+/* The lines that meta_data() wrote. */
 static sn_status read_data(struct sn_subnet *s, const struct sn_tensor_file *f,
                            struct sn_error *err)
 {
@@ -267,22 +294,10 @@ static sn_status read_data(struct sn_subnet *s, const struct sn_tensor_file *f,
     struct sn_error why;
     SN_TRY(sn_tensors_meta(f, "data", &text, err));
     sn_option_defaults(&sn_data_table, &s->data);
-    for (size_t i = 0; i < sn_data_table.count; i++) {
-        const struct sn_option *row = &sn_data_table.rows[i];
-        char start[64], value[SN_TEXT_MAX * 2];
+    while (*text) {
         const size_t line = strcspn(text, "\n");
-        const size_t n =
-            (size_t)snprintf(start, sizeof start, "%s = ", row->key);
-        if (strncmp(text, start, n) != 0 || text[line] != '\n' ||
-            line - n >= sizeof value)
-            return sn_fail(err, SN_ERR_INPUT,
-                           "%s: data: expected '%s', found '%.40s'", f->path,
-                           start, text);
-        snprintf(value, sizeof value, "%.*s", (int)(line - n), text + n);
-        if (sn_option_parse(row, &s->data, value, NULL, &why) != SN_OK)
-            return sn_fail(err, SN_ERR_INPUT, "%s: data: %s: %s", f->path,
-                           row->key, why.text);
-        text += line + 1;
+        SN_TRY(read_data_line(s, f, text, line, err));
+        text += line + (text[line] == '\n');
     }
     if (sn_data_options_check(&s->data, &why) != SN_OK)
         return sn_fail(err, SN_ERR_INPUT, "%s: %s", f->path, why.text);
