@@ -193,19 +193,17 @@ static sn_status parse_quantity(const struct sn_option *o, const char *text,
         return sn_fail(err, SN_ERR_CONFIG, "'%s' has no unit; expected %s",
                        text, want);
 
-    const double number = strtod(text, NULL);
-    struct sn_quantity found = {.set = true};
-    if (strcmp(unit, "%") == 0 && o->allow_percent) {
-        found.percent = true;
-        found.value = number / 100;
-    } else {
-        while (units->name && strcmp(units->name, unit) != 0)
-            units++;
-        if (!units->name)
-            return sn_fail(err, SN_ERR_CONFIG,
-                           "'%s' has no known unit; expected %s", text, want);
-        found.value = number * units->scale;
-    }
+    const bool percent = o->allow_percent && strcmp(unit, "%") == 0;
+    const struct sn_unit *u = percent ? &sn_option_percent : units;
+    while (!percent && u->name && strcmp(u->name, unit) != 0)
+        u++;
+    if (!u->name)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "'%s' has no known unit; expected %s", text, want);
+    const struct sn_quantity found = {.set = true,
+                                      .percent = percent,
+                                      .value =
+                                          sn_unit_value(u, strtod(text, NULL))};
     const bool ranged = o->min <= o->max && !found.percent;
     if (!isfinite(found.value) ||
         !(ranged ? in_range(o, found.value) : found.value > 0))

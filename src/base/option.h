@@ -113,8 +113,8 @@ void sn_option_defaults(const struct sn_option_table *t, void *base);
 size_t sn_option_size(enum sn_option_type type);
 
 /* Writes the value of `o` as it could stand in an INI file, so that parsing it
- * gives the same field to the last bit; "" for an empty field that cannot be
- * written as `none`. */
+ * gives the same field to the last bit (a quantity that was never parsed may
+ * lose one); "" for an empty field that cannot be written as `none`. */
 void sn_option_print(const struct sn_option *o, const void *base, char *buf,
                      size_t size);
 

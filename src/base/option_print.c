@@ -12,11 +12,29 @@
 #include "base/text.h"
 
 static const struct sn_unit time_units[] = {
-    {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {NULL, 0}};
-static const struct sn_unit size_units[] = {
-    {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {NULL, 0}};
-static const struct sn_unit frequency_units[] = {
-    {"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}, {NULL, 0}};
+    {"us", 1e6, true},  {"ms", 1e3, true},  {"s", 1, false},
+    {"min", 60, false}, {"h", 3600, false}, {NULL, 0, false}};
+static const struct sn_unit size_units[] = {{"B", 1, false},
+                                            {"KiB", 0x1p10, false},
+                                            {"MiB", 0x1p20, false},
+                                            {"GiB", 0x1p30, false},
+                                            {NULL, 0, false}};
+static const struct sn_unit frequency_units[] = {{"Hz", 1, false},
+                                                 {"kHz", 1e3, false},
+                                                 {"MHz", 1e6, false},
+                                                 {"GHz", 1e9, false},
+                                                 {NULL, 0, false}};
+const struct sn_unit sn_option_percent = {"%", 100, true};
+
+double sn_unit_value(const struct sn_unit *u, double number)
+{
+    return u->divides ? number / u->factor : number * u->factor;
+}
+
+double sn_unit_number(const struct sn_unit *u, double value)
+{
+    return u->divides ? value * u->factor : value / u->factor;
+}
 
 const struct sn_unit *sn_option_units(enum sn_option_type type)
 {
@@ -75,40 +93,42 @@ static const char *name_of(const struct sn_option *o, int value)
     return n->name;
 }
 
-/* The shortest number that, times the scale (or as a share of 100), reads back
- * as exactly `value`.  False when there is none. */
-static bool print_scaled(char *buf, size_t size, double value, double scale,
-                         bool percent)
+/* The shortest number that in this unit reads back as exactly `value`.  False
+ * when there is none; then it is the nearest. */
+static bool print_in_unit(char *buf, size_t size, double value,
+                          const struct sn_unit *u)
 {
     for (int digits = 1; digits <= 17; digits++) {
-        const double shown = percent ? value * 100 : value / scale;
-        char round[40];
-        snprintf(round, sizeof round, "%.*g", digits, shown);
-        const double back = strtod(round, NULL);
+        char rounded[40];
+        snprintf(rounded, sizeof rounded, "%.*g", digits,
+                 sn_unit_number(u, value));
+        const double back = strtod(rounded, NULL);
         sn_text_real(buf, size, back);
-        if ((percent ? back / 100 : back * scale) == value)
+        if (sn_unit_value(u, back) == value)
             return true;
     }
     return false;
 }
 
-/* In the largest unit that leaves at least 1, or a smaller one where the value
- * is no decimal of that. */
+/* In the largest unit that leaves at least 1; where the value is no decimal of
+ * that, in the next smaller, and at last in a larger one.  A value that was
+ * parsed is a decimal of the unit it was written in. */
 static void print_quantity(const struct sn_option *o,
                            const struct sn_quantity *q, char *buf, size_t size)
 {
     char number[40];
-    if (q->percent) {
-        print_scaled(number, sizeof number, q->value, 1, true);
-        snprintf(buf, size, "%s %%", number);
-        return;
-    }
-    const struct sn_unit *units = sn_option_units(o->type), *u = units;
-    while (u[1].name && fabs(q->value) >= u[1].scale)
-        u++;
-    while (!print_scaled(number, sizeof number, q->value, u->scale, false) &&
-           u > units)
-        u--;
+    const struct sn_unit *units = sn_option_units(o->type), *fitting = units;
+    while (fitting[1].name && sn_unit_number(&fitting[1], fabs(q->value)) >= 1)
+        fitting++;
+    if (q->percent)
+        units = fitting = &sn_option_percent;
+
+    const struct sn_unit *u = fitting;
+    bool exact = print_in_unit(number, sizeof number, q->value, u);
+    while (!exact && u > units)
+        exact = print_in_unit(number, sizeof number, q->value, --u);
+    for (u = exact ? u : fitting; !exact && !q->percent && u[1].name;)
+        exact = print_in_unit(number, sizeof number, q->value, ++u);
     snprintf(buf, size, "%s %s", number, u->name);
 }
 
