@@ -48,10 +48,10 @@ void sn_arch_choose(struct sn_arch *arch, const struct sn_space *space,
         for (int ib = 0; ib < a->depth; ib++) {
             const struct sn_block_space *b = &s->block[ib];
             const sn_block_op op = b->op[choice[d->op[is][ib]]];
-            a->block[ib] = (struct sn_block){
-                .op = op,
-                .k = b->of[op].k[choice[d->k[is][ib][op]]],
-                .e = b->of[op].e[choice[d->e[is][ib][op]]]};
+            a->block[ib] =
+                (struct sn_block){.op = op,
+                                  .k = b->of[op].k[choice[d->k[is][ib][op]]],
+                                  .e = b->of[op].e[choice[d->e[is][ib][op]]]};
         }
     }
 }
@@ -145,12 +145,11 @@ sn_status sn_arch_in_space(const struct sn_arch *arch,
                            "%s: the arch has %d, the space %d", frame[i].what,
                            frame[i].arch, frame[i].space);
     if (arch->act != space->act)
-        return sn_fail(err, SN_ERR_CONFIG,
-                       "act: the arch has %s, the space %s",
+        return sn_fail(err, SN_ERR_CONFIG, "act: the arch has %s, the space %s",
                        sn_act_name(arch->act), sn_act_name(space->act));
     for (int is = 0; is < arch->n_stages; is++)
-        SN_TRY(stage_in_space(&arch->stage[is], &space->stage[is], is + 1,
-                              err));
+        SN_TRY(
+            stage_in_space(&arch->stage[is], &space->stage[is], is + 1, err));
     return SN_OK;
 }
 

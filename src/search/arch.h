@@ -38,7 +38,8 @@ void sn_arch_choose(struct sn_arch *arch, const struct sn_space *space,
  * supernet of a space with one option everywhere. */
 void sn_arch_space(struct sn_space *space, const struct sn_arch *arch);
 
-/* Whether the space offers the arch; a reason in *err (SN_ERR_CONFIG) if not. */
+/* Whether the space offers the arch; a reason in *err (SN_ERR_CONFIG) if not.
+ */
 sn_status sn_arch_in_space(const struct sn_arch *arch,
                            const struct sn_space *space, struct sn_error *err);
 

@@ -29,8 +29,8 @@ struct writer {
     size_t size, used;
 };
 
-__attribute__((format(printf, 2, 3))) static void
-put(struct writer *out, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct writer *out,
+                                                      const char *fmt, ...)
 {
     const size_t room = out->size - out->used;
     va_list args;
@@ -48,7 +48,8 @@ static void put_stages(struct writer *out, const struct sn_arch *arch)
         put(out, "stage.%d = w%d s%d\n", is + 1, s->width, s->stride);
         for (int ib = 0; ib < s->depth; ib++)
             put(out, "stage.%d.block.%d = %s k%d e%d\n", is + 1, ib + 1,
-                sn_block_op_name(s->block[ib].op), s->block[ib].k, s->block[ib].e);
+                sn_block_op_name(s->block[ib].op), s->block[ib].k,
+                s->block[ib].e);
     }
 }
 
@@ -139,8 +140,8 @@ static bool take_int(struct reader *in, int lowest, int highest, int *value)
 }
 
 /* `key = ` where the key is made of a pattern and numbers. */
-__attribute__((format(printf, 2, 3))) static bool
-take_key(struct reader *in, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool take_key(struct reader *in,
+                                                           const char *fmt, ...)
 {
     char key[64];
     va_list args;
@@ -220,7 +221,8 @@ static sn_status read_act(struct reader *in, struct sn_arch *arch)
 static sn_status read_frame(struct reader *in, struct sn_arch *arch,
                             long long *stride)
 {
-    const long long stride_max = 1LL << 40; /* refused later, with the product */
+    const long long stride_max = 1LL
+                                 << 40; /* refused later, with the product */
     if (!(take(in, "supernet-arch 1") && end_line(in)))
         return unexpected(in, "`supernet-arch 1`");
     SN_TRY(read_input(in, arch));
@@ -231,7 +233,8 @@ static sn_status read_frame(struct reader *in, struct sn_arch *arch,
         return unexpected(in, "`multiplier = 1`");
     if (!(take_key(in, "output_stride") &&
           take_number(in, 1, stride_max, stride) && end_line(in)))
-        return unexpected(in, "`output_stride = N`, the product of all strides");
+        return unexpected(in,
+                          "`output_stride = N`, the product of all strides");
     SN_TRY(read_act(in, arch));
     if (!(take_key(in, "stem") && take_int(in, 1, SN_MAX_WIDTH, &arch->stem) &&
           take(in, " k3 s") &&
@@ -265,8 +268,7 @@ static sn_status read_stage(struct reader *in, struct sn_arch_stage *s,
     if (!(take_key(in, "stage.%d", number) && take(in, "w") &&
           take_int(in, 1, SN_MAX_WIDTH, &s->width) && take(in, " s") &&
           take_int(in, 1, SN_MAX_STRIDE, &s->stride) && end_line(in)))
-        return unexpected(in,
-                          "`stage.%d = wW sS` with W in 1..%d, S in 1..%d",
+        return unexpected(in, "`stage.%d = wW sS` with W in 1..%d, S in 1..%d",
                           number, SN_MAX_WIDTH, SN_MAX_STRIDE);
     while (s->depth < SN_MAX_DEPTH &&
            take_key(in, "stage.%d.block.%d", number, s->depth + 1)) {
@@ -287,12 +289,11 @@ static sn_status read_stages(struct reader *in, struct sn_arch *arch)
         const int depth = arch->stage[last - 1].depth;
         char next[8 + 16];
         snprintf(next, sizeof next, "stage.%d = ", last + 1);
-        if (last == SN_MAX_STAGES ||
-            strncmp(in->at, next, strlen(next)) != 0) {
+        if (last == SN_MAX_STAGES || strncmp(in->at, next, strlen(next)) != 0) {
             char more[96] = "";
             if (depth < SN_MAX_DEPTH)
-                snprintf(more, sizeof more, "`stage.%d.block.%d = ...`, ",
-                         last, depth + 1);
+                snprintf(more, sizeof more, "`stage.%d.block.%d = ...`, ", last,
+                         depth + 1);
             if (last < SN_MAX_STAGES)
                 snprintf(more + strlen(more), sizeof more - strlen(more),
                          "`%s...` or ", next);

@@ -42,8 +42,8 @@ static sn_status price_block(struct sn_cost_table *t,
         const struct sn_op_space *of = &b->of[op];
         for (int ik = 0; ik < of->n_k; ik++)
             for (int ie = 0; ie < of->n_e; ie++) {
-                const struct sn_block_shape shape = sn_space_block(
-                    space, is, ib, op, of->k[ik], of->e[ie]);
+                const struct sn_block_shape shape =
+                    sn_space_block(space, is, ib, op, of->k[ik], of->e[ie]);
                 struct sn_cost *c = &t->block[is][ib][op][ik][ie];
                 sn_block_cost(c, npu, &shape);
                 if (!usable(c))

@@ -52,10 +52,10 @@ static void swap_fronts(struct front *a, struct front *b)
 
 static sn_status reserve(struct front *f, size_t count, struct sn_error *err)
 {
-    if (count <= f->room)
+    if (count < f->room) /* never equal: even an empty front has its array */
         return SN_OK;
     size_t room = f->room ? f->room : 256;
-    while (room < count)
+    while (room <= count)
         room *= 2;
     struct label *grown = realloc(f->item, room * sizeof *grown);
     if (!grown)
@@ -132,19 +132,20 @@ static sn_status merge(struct derivation *dp, struct front *into,
                        const struct step *step, struct sn_error *err)
 {
     struct front *out = &dp->spare;
+    SN_TRY(reserve(into, into->count, err));
     SN_TRY(reserve(out, into->count + from->count, err));
     size_t i = 0, j = 0;
     double best = -INFINITY;
     out->count = 0;
     while (i < into->count || j < from->count) {
-        struct label next;
+        struct label shifted = {0};
         if (j < from->count)
-            next = take_step(&from->item[j], base + (ptrdiff_t)j, step);
-        if (j == from->count ||
-            (i < into->count && before(dp, &into->item[i], &next)))
-            next = into->item[i++];
-        else
-            j++;
+            shifted = take_step(&from->item[j], base + (ptrdiff_t)j, step);
+        const bool old =
+            j == from->count ||
+            (i < into->count && before(dp, &into->item[i], &shifted));
+        const struct label next = old ? into->item[i++] : shifted;
+        j += !old;
         if (next.worth > best && next.latency <= dp->limit) {
             best = next.worth;
             out->item[out->count++] = next;
@@ -276,9 +277,9 @@ static sn_status run_chain(struct derivation *dp, double budget,
 }
 
 sn_status sn_derive(struct sn_arch *arch, const struct sn_space *space,
-                    const struct sn_decisions *d,
-                    const struct sn_cost_table *t, const double *value,
-                    double budget, double *worth, struct sn_error *err)
+                    const struct sn_decisions *d, const struct sn_cost_table *t,
+                    const double *value, double budget, double *worth,
+                    struct sn_error *err)
 {
     struct derivation dp = {.space = space, .d = d, .t = t, .value = value};
     const struct label *best = NULL;

@@ -11,7 +11,8 @@
 /* Cost of every (block, option) of a space; entries of options a block does
  * not have are zero. */
 struct sn_cost_table {
-    struct sn_cost fixed; /* stem, head, pool, linear: the same for every arch */
+    struct sn_cost
+        fixed; /* stem, head, pool, linear: the same for every arch */
     struct sn_cost block[SN_MAX_STAGES][SN_MAX_DEPTH][SN_OP_COUNT]
                         [SN_MAX_CHOICES][SN_MAX_CHOICES]; /* [op][ik][ie] */
 }; /* about 1.3 MB: on the heap, please */
@@ -61,8 +62,8 @@ double sn_expected_latency(const struct sn_cost_table *t,
  * SN_ERR_INFEASIBLE, naming the attainable range, when no net is cheap enough;
  * SN_ERR_MEMORY.  On failure *arch and *worth are untouched. */
 sn_status sn_derive(struct sn_arch *arch, const struct sn_space *space,
-                    const struct sn_decisions *d,
-                    const struct sn_cost_table *t, const double *value,
-                    double budget, double *worth, struct sn_error *err);
+                    const struct sn_decisions *d, const struct sn_cost_table *t,
+                    const double *value, double budget, double *worth,
+                    struct sn_error *err);
 
 #endif

@@ -96,7 +96,7 @@ void sn_gumbel_init(struct sn_gumbel *g, const struct sn_space *space,
     g->penalty = penalty;
     g->target = target;
     g->seed = seed;
-    double p[SN_MAX_OPTIONS];
+    double p[SN_MAX_OPTIONS] = {0};
     sn_gumbel_probabilities(g, p);
     g->start_target = sn_expected_latency(cost, space, d, p, NULL);
 }
@@ -117,7 +117,7 @@ static void loss_gradient(const struct sn_gumbel *g, const double *gate,
 /* E[LAT], and its gradient dE[LAT]/dalpha. */
 static double latency_gradient(const struct sn_gumbel *g, double *grad)
 {
-    double p[SN_MAX_OPTIONS];
+    double p[SN_MAX_OPTIONS] = {0};
     sn_gumbel_probabilities(g, p);
     const double expected =
         sn_expected_latency(g->cost, g->space, g->d, p, grad);
@@ -161,7 +161,7 @@ void sn_gumbel_gradient(const struct sn_gumbel *g, const double *gate,
                         const double *dgate, double tau, double lambda,
                         double target, double ce, double *grad)
 {
-    double lat[SN_MAX_OPTIONS];
+    double lat[SN_MAX_OPTIONS] = {0};
     loss_gradient(g, gate, dgate, tau, grad);
     const double expected = latency_gradient(g, lat);
     join_gradients(g, grad, lat, expected, lambda, target, ce);
@@ -184,8 +184,7 @@ static double enclosing(const struct sn_gumbel *g, const double *gate,
     if (d->kind == SN_DECIDE_OP)
         return share;
     const struct sn_block_space *b = &s->block[d->block];
-    const double *op =
-        gate + g->d->item[g->d->op[d->stage][d->block]].first;
+    const double *op = gate + g->d->item[g->d->op[d->stage][d->block]].first;
     for (int i = 0; i < b->n_op; i++)
         if (b->op[i] == d->op)
             share *= op[i];
@@ -211,7 +210,7 @@ static void observe_values(struct sn_gumbel *g, const double *gate,
 
 void sn_gumbel_values(const struct sn_gumbel *g, double *value)
 {
-    double p[SN_MAX_OPTIONS];
+    double p[SN_MAX_OPTIONS] = {0};
     sn_gumbel_probabilities(g, p);
     for (int id = 0; id < g->d->count; id++) {
         const struct sn_decision *d = &g->d->item[id];
@@ -262,8 +261,8 @@ static void update_controller(struct sn_gumbel *g, const double *grad_ce,
     if (g->target <= 0.0 || g->penalty != SN_PENALTY_PI)
         return;
     const double error = expected / target - 1.0;
-    s->integral = fmin(fmax(s->integral + gain_integral * error, 0.0),
-                       integral_max);
+    s->integral =
+        fmin(fmax(s->integral + gain_integral * error, 0.0), integral_max);
     s->ce_norm = ema(s->ce_norm, norm(grad_ce, g->d->total));
     s->lat_norm = ema(s->lat_norm, norm(grad_lat, g->d->total) / target);
     s->norm_count = ema(s->norm_count, 1.0);
@@ -277,8 +276,8 @@ static void adam(struct sn_gumbel_state *s, const double *grad, int n)
     const double seen2 = 1.0 - pow(adam_beta2, (double)s->updates);
     for (int i = 0; i < n; i++) {
         s->adam_m[i] = adam_beta1 * s->adam_m[i] + (1.0 - adam_beta1) * grad[i];
-        s->adam_v[i] = adam_beta2 * s->adam_v[i] +
-                       (1.0 - adam_beta2) * grad[i] * grad[i];
+        s->adam_v[i] =
+            adam_beta2 * s->adam_v[i] + (1.0 - adam_beta2) * grad[i] * grad[i];
         s->logit[i] -= adam_rate * (s->adam_m[i] / seen1) /
                        (sqrt(s->adam_v[i] / seen2) + adam_epsilon);
     }
@@ -287,7 +286,7 @@ static void adam(struct sn_gumbel_state *s, const double *grad, int n)
 void sn_gumbel_update(struct sn_gumbel *g, const double *gate,
                       const double *dgate, double ce, double t, bool frozen)
 {
-    double grad[SN_MAX_OPTIONS], lat[SN_MAX_OPTIONS];
+    double grad[SN_MAX_OPTIONS] = {0}, lat[SN_MAX_OPTIONS] = {0};
     observe_values(g, gate, dgate);
     if (frozen)
         return;

@@ -14,22 +14,22 @@
 typedef enum { SN_PENALTY_PI, SN_PENALTY_LOG } sn_penalty;
 
 struct sn_gumbel_state {
-    double logit[SN_MAX_OPTIONS];      /* alpha, exactly 0 at the start */
+    double logit[SN_MAX_OPTIONS]; /* alpha, exactly 0 at the start */
     double adam_m[SN_MAX_OPTIONS], adam_v[SN_MAX_OPTIONS];
-    double value_sum[SN_MAX_OPTIONS];  /* EMA of v(d, i), decay .98 */
+    double value_sum[SN_MAX_OPTIONS];   /* EMA of v(d, i), decay .98 */
     double value_count[SN_MAX_OPTIONS]; /* EMA of its weight: bias correction */
-    double integral;                   /* I of the PI rule */
-    double ce_norm, lat_norm;          /* EMAs behind its scale s */
-    double norm_count;                 /* their bias correction */
-    long updates;                      /* architecture steps that moved logits */
+    double integral;                    /* I of the PI rule */
+    double ce_norm, lat_norm;           /* EMAs behind its scale s */
+    double norm_count;                  /* their bias correction */
+    long updates; /* architecture steps that moved logits */
 };
 
 struct sn_gumbel {
-    const struct sn_space *space;     /* borrowed, as are the next two */
+    const struct sn_space *space; /* borrowed, as are the next two */
     const struct sn_decisions *d;
     const struct sn_cost_table *cost;
     sn_penalty penalty;
-    double target;      /* T, seconds; 0: no budget, no penalty */
+    double target;       /* T, seconds; 0: no budget, no penalty */
     double start_target; /* E[LAT] of the uniform p, where T' begins */
     long warmup_updates, total_updates; /* planned architecture steps */
     uint64_t seed;

@@ -1,7 +1,8 @@
 #ifndef SN_SEARCH_SEARCH_OPTIONS_H
 #define SN_SEARCH_SEARCH_OPTIONS_H
 
-/* Sections [budget] and [search]: what the net may cost, and how it is found. */
+/* Sections [budget] and [search]: what the net may cost, and how it is found.
+ */
 
 #include "base/option.h"
 

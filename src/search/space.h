@@ -44,20 +44,20 @@ struct sn_op_space {
  * a net that stands alone has one offer per block, and they differ. */
 struct sn_block_space {
     int n_op;
-    sn_block_op op[SN_OP_COUNT]; /* offered, in the order listed */
-    int star_op;                 /* index into op[] */
+    sn_block_op op[SN_OP_COUNT];        /* offered, in the order listed */
+    int star_op;                        /* index into op[] */
     struct sn_op_space of[SN_OP_COUNT]; /* indexed by sn_block_op */
 };
 
 struct sn_stage_space {
     int width, stride;
-    int n_depth, depth[SN_MAX_CHOICES]; /* ascending, >= 1 */
-    int star_depth;                     /* index */
+    int n_depth, depth[SN_MAX_CHOICES];        /* ascending, >= 1 */
+    int star_depth;                            /* index */
     struct sn_block_space block[SN_MAX_DEPTH]; /* up to the largest depth */
 };
 
 struct sn_space {
-    int h, w, c, classes; /* the network's input and output */
+    int h, w, c, classes;  /* the network's input and output */
     int stem, stem_stride; /* 3x3 conv, batch-norm, act */
     int head;              /* 1x1 conv, batch-norm, act; 0: absent */
     sn_act act;

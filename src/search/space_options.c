@@ -176,9 +176,10 @@ struct builder {
     int n_told;
 };
 
-__attribute__((format(printf, 4, 5))) static void
-report(struct builder *b, const char *section, const char *key,
-       const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void report(struct builder *b,
+                                                         const char *section,
+                                                         const char *key,
+                                                         const char *fmt, ...)
 {
     char text[256];
     va_list args;
@@ -255,8 +256,8 @@ static void add_expansions(struct builder *b, struct sn_op_space *of,
         return;
     if (many) {
         report(b, s.section, s.key,
-               "%d expansions are offered; expected at most %d",
-               s.list->count, SN_MAX_CHOICES);
+               "%d expansions are offered; expected at most %d", s.list->count,
+               SN_MAX_CHOICES);
     } else if (mixed) {
         report(b, s.section, s.key,
                "expansion 1 stands beside others; expected it alone, or "
@@ -298,8 +299,8 @@ static void add_stage(struct builder *b, struct sn_stage_space *s,
     s->stride = stage->stride;
     if (stage->depth.count > SN_MAX_CHOICES) {
         report(b, section, "depth",
-               "%d depths are offered; expected at most %d",
-               stage->depth.count, SN_MAX_CHOICES);
+               "%d depths are offered; expected at most %d", stage->depth.count,
+               SN_MAX_CHOICES);
         return;
     }
     s->n_depth = sort_list(s->depth, &s->star_depth, &stage->depth);
@@ -319,9 +320,8 @@ static void check_images(struct builder *b, const struct sn_space *space)
                "channels",
                space->h, space->w, space->c, SN_MAX_SIDE, SN_MAX_WIDTH);
     if (space->classes < 2 || space->classes > SN_MAX_CLASSES)
-        report(b, "data", "set",
-               "the images have %d classes; expected 2 to %d", space->classes,
-               SN_MAX_CLASSES);
+        report(b, "data", "set", "the images have %d classes; expected 2 to %d",
+               space->classes, SN_MAX_CLASSES);
 }
 
 sn_status sn_space_from_options(struct sn_space *space,

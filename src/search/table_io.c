@@ -82,7 +82,7 @@ static sn_status read_row(struct lines *in, const char *prefix, double *x,
             return bad_line(in, expected);
         char *end;
         const size_t digits = strspn(++p, "0123456789.-+e"); /* no hex, nan */
-        x[i] = digits ? strtod(p, &end) : NAN;
+        x[i] = digits ? strtod(p, &end) : (double)NAN;
         if (!isfinite(x[i]) || end != p + digits)
             return bad_line(in, expected);
         p = end;
@@ -149,9 +149,9 @@ static sn_status write_cost(void *ctx, const char *prefix,
 {
     struct table_writer *w = ctx;
     const struct sn_cost *cost =
-        at->fixed ? &w->table->fixed
-                  : &w->table->block[at->stage][at->block][at->op][at->ik]
-                                    [at->ie];
+        at->fixed
+            ? &w->table->fixed
+            : &w->table->block[at->stage][at->block][at->op][at->ik][at->ie];
     sn_text_add(&w->out, "%s", prefix);
     add_real(&w->out, cost->seconds);
     add_real(&w->out, cost->macs);
@@ -190,9 +190,9 @@ static sn_status read_cost(void *ctx, const char *prefix,
     if (negative)
         return bad_line(&start, "a positive latency and costs from 0 on");
     struct sn_cost *cost =
-        at->fixed ? &r->table->fixed
-                  : &r->table->block[at->stage][at->block][at->op][at->ik]
-                                    [at->ie];
+        at->fixed
+            ? &r->table->fixed
+            : &r->table->block[at->stage][at->block][at->op][at->ik][at->ie];
     *cost = (struct sn_cost){.seconds = x[0],
                              .macs = x[1],
                              .params = x[2],
@@ -243,19 +243,20 @@ static void value_prefix(char *buf, size_t size, const struct sn_space *space,
         break;
     case SN_DECIDE_K:
         snprintf(decision, sizeof decision, "k %s", op);
-        snprintf(option, sizeof option, "%d", s->block[d->block].of[d->op].k[i]);
+        snprintf(option, sizeof option, "%d",
+                 s->block[d->block].of[d->op].k[i]);
         break;
     case SN_DECIDE_E:
         snprintf(decision, sizeof decision, "e %s", op);
-        snprintf(option, sizeof option, "%d", s->block[d->block].of[d->op].e[i]);
+        snprintf(option, sizeof option, "%d",
+                 s->block[d->block].of[d->op].e[i]);
         break;
     }
     snprintf(buf, size, "%d,%d,%d,%s,%s", epoch, d->stage + 1, d->block + 1,
              decision, option);
 }
 
-char *sn_values_text(const struct sn_space *space,
-                     const struct sn_decisions *d,
+char *sn_values_text(const struct sn_space *space, const struct sn_decisions *d,
                      const struct sn_cost_table *t, int epoch, const double *p,
                      const double *value)
 {

@@ -36,8 +36,7 @@ extern const char sn_values_header[];
 
 /* The rows of one epoch, to be appended.  p, value [total].  Caller frees;
  * NULL when memory is short. */
-char *sn_values_text(const struct sn_space *space,
-                     const struct sn_decisions *d,
+char *sn_values_text(const struct sn_space *space, const struct sn_decisions *d,
                      const struct sn_cost_table *t, int epoch, const double *p,
                      const double *value);
 

@@ -16,7 +16,8 @@ static struct tensors tensors(const struct sn_npu *npu,
                               const struct sn_block_shape *b)
 {
     const int mid = b->e * b->cin;
-    const int oh = sn_strided(b->h, b->stride), ow = sn_strided(b->w, b->stride);
+    const int oh = sn_strided(b->h, b->stride),
+              ow = sn_strided(b->w, b->stride);
     return (struct tensors){.x = sn_npu_tensor_bytes(npu, b->h, b->w, b->cin),
                             .mid1 = sn_npu_tensor_bytes(npu, b->h, b->w, mid),
                             .mid2 = sn_npu_tensor_bytes(npu, oh, ow, mid),
@@ -70,7 +71,8 @@ static void ibn(struct sn_block_operators *ops, const struct sn_npu *npu,
     const bool x_out = t.x > on_chip, y_out = t.y > on_chip;
     const bool mid1_out = expands ? t.x + t.mid1 > on_chip : x_out;
     const double kept = residual ? t.x : 0.0;
-    const double read = expands ? kept + t.mid1 : t.x; /* during the depthwise */
+    const double read =
+        expands ? kept + t.mid1 : t.x; /* during the depthwise */
     const bool mid2_out =
         read + t.mid2 > on_chip || kept + t.mid2 + t.y > on_chip;
     if (expands)
@@ -137,8 +139,7 @@ void sn_block_cost(struct sn_cost *cost, const struct sn_npu *npu,
 {
     struct sn_block_operators ops;
     sn_block_operators(&ops, npu, shape);
-    const double x =
-        sn_npu_tensor_bytes(npu, shape->h, shape->w, shape->cin);
+    const double x = sn_npu_tensor_bytes(npu, shape->h, shape->w, shape->cin);
     *cost = (struct sn_cost){0};
     for (int i = 0; i < ops.count; i++) {
         struct sn_cost part;
@@ -155,8 +156,8 @@ static void add_alone(struct sn_cost *cost, const struct sn_npu *npu,
 {
     const double out =
         npu->value_bytes * (double)(sn_operator_pixels(&op) * op.cout);
-    op.in_dram = sn_npu_tensor_bytes(npu, op.h, op.w, op.cin) >
-                 npu->on_chip.value;
+    op.in_dram =
+        sn_npu_tensor_bytes(npu, op.h, op.w, op.cin) > npu->on_chip.value;
     op.out_dram = out > npu->on_chip.value;
     struct sn_cost part;
     sn_npu_cost(&part, npu, &op);

@@ -89,25 +89,23 @@ static struct traffic traffic(const struct sn_npu *npu,
 {
     const double half = npu->on_chip.value / 2.0;
     const int inputs = op->kind == SN_OPERATOR_ADD ? 2 : 1;
-    const double in =
-        inputs * sn_npu_tensor_bytes(npu, op->h, op->w, op->cin);
-    const double out = npu->value_bytes *
-                       (double)(sn_operator_pixels(op) * op->cout);
+    const double in = inputs * sn_npu_tensor_bytes(npu, op->h, op->w, op->cin);
+    const double out =
+        npu->value_bytes * (double)(sn_operator_pixels(op) * op->cout);
     const double w = weight_traffic(npu, op);
     /* weights that do not stay beside the tiles come once for each of them */
     const double times = w > half ? ceil((in + out) / half) : 1.0;
-    return (struct traffic){
-        .on_chip = in * (1.0 + halo(npu, op)) + out + w,
-        .dram = w * times + (op->in_dram ? in : 0.0) +
-                (op->out_dram ? out : 0.0)};
+    return (struct traffic){.on_chip = in * (1.0 + halo(npu, op)) + out + w,
+                            .dram = w * times + (op->in_dram ? in : 0.0) +
+                                    (op->out_dram ? out : 0.0)};
 }
 
 double sn_npu_cycles(const struct sn_npu *npu, const struct sn_operator *op)
 {
     const struct traffic t = traffic(npu, op);
-    const double busy = fmax(arithmetic(npu, op),
-                             fmax(t.on_chip / npu->on_chip_bandwidth,
-                                  t.dram / npu->dram_bandwidth));
+    const double busy =
+        fmax(arithmetic(npu, op), fmax(t.on_chip / npu->on_chip_bandwidth,
+                                       t.dram / npu->dram_bandwidth));
     return busy + npu->launch;
 }
 
@@ -118,12 +116,12 @@ void sn_npu_cost(struct sn_cost *cost, const struct sn_npu *npu,
     const double out =
         npu->value_bytes * (double)(sn_operator_pixels(op) * op->cout);
     const double params = sn_operator_params(op);
-    *cost = (struct sn_cost){.seconds = sn_npu_cycles(npu, op) /
-                                        npu->clock.value,
-                             .macs = sn_operator_macs(op),
-                             .params = params,
-                             .weights = npu->weight_bytes * params,
-                             .activations = in + out};
+    *cost =
+        (struct sn_cost){.seconds = sn_npu_cycles(npu, op) / npu->clock.value,
+                         .macs = sn_operator_macs(op),
+                         .params = params,
+                         .weights = npu->weight_bytes * params,
+                         .activations = in + out};
 }
 
 /* ---- the description ---- */

@@ -21,7 +21,8 @@ struct sn_npu {
     int pixel_lanes;          /* output pixels a cycle */
     int dw_lanes, dw_taps;    /* depthwise: channels and taps a cycle */
     int vector_lanes;         /* element-wise results a cycle */
-    bool pack_input; /* fewer than in_lanes input channels: taps fill the rest */
+    bool
+        pack_input; /* fewer than in_lanes input channels: taps fill the rest */
     struct sn_quantity on_chip; /* bytes of memory beside the array */
     double on_chip_bandwidth, dram_bandwidth; /* bytes a cycle */
     double launch;                            /* cycles to start an operator */

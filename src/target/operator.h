@@ -20,9 +20,9 @@ typedef enum {
 
 struct sn_operator {
     sn_operator_kind kind;
-    int cin, cout;      /* channels; dwconv, add, gap: cout = cin */
-    int h, w;           /* of the input */
-    int k, stride;      /* 1, 1 where they mean nothing */
+    int cin, cout;          /* channels; dwconv, add, gap: cout = cin */
+    int h, w;               /* of the input */
+    int k, stride;          /* 1, 1 where they mean nothing */
     bool in_dram, out_dram; /* the tensor lives outside the chip */
 };
 
@@ -41,11 +41,12 @@ struct sn_block_shape {
 
 /* What a net, a block or an operator costs on a target. */
 struct sn_cost {
-    double seconds;     /* predicted latency, batch 1 */
-    double macs;        /* multiply-adds */
-    double params;      /* folded weights and biases, a count */
-    double weights;     /* bytes of them in the target's precision */
-    double activations; /* peak bytes of live tensors (DESIGN 8): joins by max */
+    double seconds; /* predicted latency, batch 1 */
+    double macs;    /* multiply-adds */
+    double params;  /* folded weights and biases, a count */
+    double weights; /* bytes of them in the target's precision */
+    double
+        activations; /* peak bytes of live tensors (DESIGN 8): joins by max */
 };
 
 /* Pixels of a side after a stride (padding keeps the corners): extent / stride

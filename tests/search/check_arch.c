@@ -59,17 +59,16 @@ static void example_reads_as_written(void **state)
 
 static void random_arch(struct dice *d, struct sn_arch *a)
 {
-    *a = (struct sn_arch){.h = dice_roll(d, 1, SN_MAX_SIDE),
-                          .w = dice_roll(d, 1, SN_MAX_SIDE),
-                          .c = dice_roll(d, 1, SN_MAX_WIDTH),
-                          .classes = dice_roll(d, 2, SN_MAX_CLASSES),
-                          .act = (sn_act)dice_roll(d, SN_ACT_RELU,
-                                                   SN_ACT_HSWISH),
-                          .stem = dice_roll(d, 1, SN_MAX_WIDTH),
-                          .stem_stride = dice_roll(d, 1, SN_MAX_STRIDE),
-                          .n_stages = dice_roll(d, 1, SN_MAX_STAGES),
-                          .head = dice_roll(d, 0, 1) *
-                                  dice_roll(d, 1, SN_MAX_WIDTH)};
+    *a = (struct sn_arch){
+        .h = dice_roll(d, 1, SN_MAX_SIDE),
+        .w = dice_roll(d, 1, SN_MAX_SIDE),
+        .c = dice_roll(d, 1, SN_MAX_WIDTH),
+        .classes = dice_roll(d, 2, SN_MAX_CLASSES),
+        .act = (sn_act)dice_roll(d, SN_ACT_RELU, SN_ACT_HSWISH),
+        .stem = dice_roll(d, 1, SN_MAX_WIDTH),
+        .stem_stride = dice_roll(d, 1, SN_MAX_STRIDE),
+        .n_stages = dice_roll(d, 1, SN_MAX_STAGES),
+        .head = dice_roll(d, 0, 1) * dice_roll(d, 1, SN_MAX_WIDTH)};
     for (int is = 0; is < a->n_stages; is++) {
         struct sn_arch_stage *s = &a->stage[is];
         s->width = dice_roll(d, 1, SN_MAX_WIDTH);
@@ -78,9 +77,8 @@ static void random_arch(struct dice *d, struct sn_arch *a)
         for (int ib = 0; ib < s->depth; ib++) {
             s->block[ib].op = (sn_block_op)dice_roll(d, 0, 1);
             s->block[ib].k = 2 * dice_roll(d, 0, SN_MAX_KERNEL / 2) + 1;
-            s->block[ib].e =
-                dice_roll(d, s->block[ib].op == SN_OP_FUSED ? 2 : 1,
-                          SN_MAX_EXPANSION);
+            s->block[ib].e = dice_roll(
+                d, s->block[ib].op == SN_OP_FUSED ? 2 : 1, SN_MAX_EXPANSION);
         }
     }
 }
@@ -128,8 +126,9 @@ static void hostile_texts_are_refused(void **state)
          "x.txt:1: found `supernet-arch 1?`"},
         {"supernet-arch 1\n", "\xef\xbb\xbfsupernet-arch 1\n",
          "found `???supernet-arch 1`"},
-        {"32x32x3", "32x32", "x.txt:2: found `input = 32x32`, expected `input "
-                             "= HxWxC` with sides 1..4096, channels 1..4096"},
+        {"32x32x3", "32x32",
+         "x.txt:2: found `input = 32x32`, expected `input "
+         "= HxWxC` with sides 1..4096, channels 1..4096"},
         {"32x32x3", "0x32x3", ":2: found"},
         {"32x32x3", "32x4097x3", ":2: found"},
         {"32x32x3", "32x32x03", ":2: found"},
@@ -158,8 +157,9 @@ static void hostile_texts_are_refused(void **state)
          "1..4096, S in 1..4"},
         {"16 k3 s1", "4097 k3 s1", ":7: found"},
         {"16 k3 s1", "16 k3 s5", ":7: found"},
-        {"w16 s1", "w16", ":8: found `stage.1 = w16`, expected `stage.1 = wW "
-                          "sS` with W in 1..4096, S in 1..4"},
+        {"w16 s1", "w16",
+         ":8: found `stage.1 = w16`, expected `stage.1 = wW "
+         "sS` with W in 1..4096, S in 1..4"},
         {"w16 s1", "w0 s1", ":8: found"},
         {"stage.1.block.1 = ibn k3 e1\n", "",
          ":9: found `stage.2 = w24 s2`, expected `stage.1.block.1 = ...`"},
@@ -413,8 +413,8 @@ static void foreign_nets_are_named(void **state)
         struct sn_arch other = a;
         ++*(int *)((char *)&other + frame[i].field);
         assert_false(sn_arch_equal(&a, &other));
-        check_fails(sn_arch_in_space(&other, &space, &err), &err,
-                    SN_ERR_CONFIG, frame[i].message);
+        check_fails(sn_arch_in_space(&other, &space, &err), &err, SN_ERR_CONFIG,
+                    frame[i].message);
     }
     struct sn_arch other = a;
     other.act = SN_ACT_RELU;

@@ -127,8 +127,7 @@ static void impossible_targets_are_refused(void **state)
     struct sn_npu npu = small_npu();
     sn_arch_space(&space, &arch);
     npu.clock.value = 1e-320;
-    check_fails(sn_cost_table_make(t, &space, &npu, &err), &err,
-                SN_ERR_NUMERIC,
+    check_fails(sn_cost_table_make(t, &space, &npu, &err), &err, SN_ERR_NUMERIC,
                 "target small: stem and head cost inf s, expected a positive "
                 "finite time");
     /* so slow that stem and head can just be told, and the block cannot */
@@ -137,8 +136,7 @@ static void impossible_targets_are_refused(void **state)
     assert_true(t->block[0][0][SN_OP_FUSED][0][0].seconds >
                 2 * t->fixed.seconds);
     npu.clock.value = t->fixed.seconds / 1e308;
-    check_fails(sn_cost_table_make(t, &space, &npu, &err), &err,
-                SN_ERR_NUMERIC,
+    check_fails(sn_cost_table_make(t, &space, &npu, &err), &err, SN_ERR_NUMERIC,
                 "target small: stage.1.block.1, fused k7 e16, costs inf s, "
                 "expected a positive finite time");
     free(t);

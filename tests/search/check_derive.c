@@ -40,8 +40,7 @@ static double latency_of(const struct sn_cost_table *t,
         const struct sn_stage_space *s = &space->stage[is];
         const int depth = s->depth[choice[d->depth[is]]];
         for (int ib = 0; ib < depth; ib++) {
-            const sn_block_op op =
-                s->block[ib].op[choice[d->op[is][ib]]];
+            const sn_block_op op = s->block[ib].op[choice[d->op[is][ib]]];
             latency += t->block[is][ib][op][choice[d->k[is][ib][op]]]
                                [choice[d->e[is][ib][op]]]
                                    .seconds;
@@ -107,18 +106,18 @@ static void every_tie_is_broken_as_told(void **state)
         sn_cost_range(t, &space, &lowest, &highest);
         const double budget =
             dice_roll(&dice, (int)lowest - 1, (int)highest + 1);
-        if (best_of_all(&want, &want_worth, &want_latency, &space, &d, t,
-                        value, budget)) {
-            check_ok(sn_derive(&got, &space, &d, t, value, budget, &worth,
-                               &err),
-                     &err);
+        if (best_of_all(&want, &want_worth, &want_latency, &space, &d, t, value,
+                        budget)) {
+            check_ok(
+                sn_derive(&got, &space, &d, t, value, budget, &worth, &err),
+                &err);
             assert_true(worth == want_worth);
             assert_true(sn_arch_equal(&got, &want));
             solved++;
         } else {
-            check_fails(sn_derive(&got, &space, &d, t, value, budget, &worth,
-                                  &err),
-                        &err, SN_ERR_INFEASIBLE, "attainable: ");
+            check_fails(
+                sn_derive(&got, &space, &d, t, value, budget, &worth, &err),
+                &err, SN_ERR_INFEASIBLE, "attainable: ");
             refused++;
         }
     }
@@ -189,9 +188,9 @@ static void budgets_are_met_exactly(void **state)
             value[d.item[d.depth[is]].first + choice[d.depth[is]]] = 1000.0;
         sn_arch_choose(&net, &space, &d, choice);
         sn_arch_cost(&cost, &net, &npu);
-        check_ok(sn_derive(&got, &space, &d, t, value, cost.seconds, NULL,
-                           &err),
-                 &err);
+        check_ok(
+            sn_derive(&got, &space, &d, t, value, cost.seconds, NULL, &err),
+            &err);
         assert_true(sn_arch_equal(&got, &net));
         sn_status rc = sn_derive(&got, &space, &d, t, value,
                                  nextafter(cost.seconds, 0.0), NULL, &err);
@@ -315,9 +314,9 @@ static void large_spaces_take_moments(void **state)
         check_ok(sn_derive(&got, &space, &d, t, value, budget, NULL, &err),
                  &err);
         clock_gettime(CLOCK_MONOTONIC, &end);
-        slowest = fmax(slowest, (double)(end.tv_sec - start.tv_sec) +
-                                    1e-9 * (double)(end.tv_nsec -
-                                                    start.tv_nsec));
+        slowest =
+            fmax(slowest, (double)(end.tv_sec - start.tv_sec) +
+                              1e-9 * (double)(end.tv_nsec - start.tv_nsec));
     }
     printf("derivation in a space of %.1e nets: %.3f s\n",
            sn_space_size(&space), slowest);
@@ -362,10 +361,8 @@ static void write_model(FILE *f, const struct sn_space *space,
                     const struct sn_op_space *of = &s->block[ib].of[op];
                     const double *v_op =
                         value + d->item[d->op[is][ib]].first + io;
-                    const double *v_k =
-                        value + d->item[d->k[is][ib][op]].first;
-                    const double *v_e =
-                        value + d->item[d->e[is][ib][op]].first;
+                    const double *v_k = value + d->item[d->k[is][ib][op]].first;
+                    const double *v_e = value + d->item[d->e[is][ib][op]].first;
                     for (int j = 0; j < of->n_k * of->n_e; j++) {
                         const int ik = j / of->n_e, ie = j % of->n_e;
                         fprintf(f, " + (%.17g) * x_%d_%d_%d_%d",

@@ -51,9 +51,9 @@ static void starts_uniform(void **state)
         for (int i = 0; i < lab->d.item[id].n; i++)
             assert_true(fabs(p[lab->d.item[id].first + i] -
                              1.0 / lab->d.item[id].n) < 1e-15);
-    assert_true(lab->g.start_target ==
-                sn_expected_latency(&lab->table, &lab->space, &lab->d, p,
-                                    NULL));
+    assert_true(lab->g.start_target == sn_expected_latency(&lab->table,
+                                                           &lab->space, &lab->d,
+                                                           p, NULL));
     /* on ties the first option listed */
     struct sn_arch arch;
     struct sn_cost cost;
@@ -99,8 +99,8 @@ static void gates_are_noisy_softmaxes(void **state)
     lab->space.stage[0].block[0].op[0] = SN_OP_IBN;
     lab->space.stage[0].block[0].op[1] = SN_OP_FUSED;
     for (int op = 0; op < SN_OP_COUNT; op++)
-        lab->space.stage[0].block[0].of[op] = (struct sn_op_space){
-            .n_k = 1, .k = {3}, .n_e = 3, .e = {2, 3, 4}};
+        lab->space.stage[0].block[0].of[op] =
+            (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 3, .e = {2, 3, 4}};
     sn_decisions_make(&lab->d, &lab->space);
     lab_start(lab, SN_PENALTY_PI, 0.0, 5);
     double gate[SN_MAX_OPTIONS], same[SN_MAX_OPTIONS], p[SN_MAX_OPTIONS];
@@ -171,8 +171,7 @@ static double penalised_loss(const struct penalised *f)
     sn_gumbel_gates(g, 3, f->tau, gate);
     sn_gumbel_probabilities(g, p);
     const double ce = made_up_loss(gate, dgate, f->a, f->b, g->d->total);
-    const double e =
-        sn_expected_latency(g->cost, g->space, g->d, p, NULL);
+    const double e = sn_expected_latency(g->cost, g->space, g->d, p, NULL);
     if (g->target <= 0.0)
         return ce;
     if (g->penalty == SN_PENALTY_PI)
@@ -259,10 +258,8 @@ static void values_by_hand(void **state)
     struct lab *lab = calloc(1, sizeof *lab);
     struct sn_stage_space *s = &lab->space.stage[0];
     lab->space.n_stages = 1;
-    *s = (struct sn_stage_space){.width = 4,
-                                 .stride = 1,
-                                 .n_depth = 2,
-                                 .depth = {1, 2}};
+    *s = (struct sn_stage_space){
+        .width = 4, .stride = 1, .n_depth = 2, .depth = {1, 2}};
     for (int ib = 0; ib < 2; ib++)
         s->block[ib] = (struct sn_block_space){
             .n_op = 2,
@@ -298,11 +295,10 @@ static void values_by_hand(void **state)
     const struct {
         int option;
         double value;
-    } want[] = {{depth, -1},        {depth + 1, 1},
-                {op, 1.5},          {op + 1, -1.5}, /* 1 and -2, centred */
-                {e_fused, -0.5},    {e_fused + 1, 0.5},
-                {e_ibn, 0},         {e_ibn + 1, 0},
-                {e_front, 0.5},     {e_front + 1, -0.5}};
+    } want[] = {{depth, -1},     {depth + 1, 1},     {op, 1.5},
+                {op + 1, -1.5}, /* 1 and -2, centred */
+                {e_fused, -0.5}, {e_fused + 1, 0.5}, {e_ibn, 0},
+                {e_ibn + 1, 0},  {e_front, 0.5},     {e_front + 1, -0.5}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
         assert_true(fabs(value[want[i].option] - want[i].value) < 1e-12);
     assert_true(lab->g.state.value_count[e_ibn] == 0.0);
@@ -385,8 +381,7 @@ static double search(struct lab *lab, struct dice *dice, loss_fn *loss,
         if (10 * step < 9 * updates)
             continue;
         sn_gumbel_probabilities(g, p);
-        expected +=
-            sn_expected_latency(g->cost, g->space, g->d, p, NULL);
+        expected += sn_expected_latency(g->cost, g->space, g->d, p, NULL);
         seen++;
     }
     return expected / seen;

@@ -211,9 +211,9 @@ static void fails_to_parse(const struct sn_option_table *table, void *base,
                            const char *message)
 {
     struct sn_error err = {0};
-    check_fails(sn_option_parse(sn_option_find(table, key), base, value, NULL,
-                                &err),
-                &err, SN_ERR_CONFIG, message);
+    check_fails(
+        sn_option_parse(sn_option_find(table, key), base, value, NULL, &err),
+        &err, SN_ERR_CONFIG, message);
 }
 
 static void rows_have_ranges(void **state)

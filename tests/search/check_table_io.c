@@ -65,8 +65,8 @@ static void values_round_trip(void **state)
         struct sn_error err = {0};
         char *first = epoch_text(run, &dice, 1, value);
         char *second = epoch_text(run, &dice, 12, value);
-        const size_t size = strlen(sn_values_header) + strlen(first) +
-                            strlen(second) + 1;
+        const size_t size =
+            strlen(sn_values_header) + strlen(first) + strlen(second) + 1;
         char *text = malloc(size);
         snprintf(text, size, "%s%s%s", sn_values_header, first, second);
         check_ok(sn_values_parse(back, &run->space, &run->d, text, "v", &err),
@@ -137,8 +137,7 @@ static void files_look_as_documented(void **state)
     assert_null(sn_cost_table_text(&run->table, &run->space));
     assert_true(check_allocation_failed());
     check_fail_allocation(0);
-    assert_null(
-        sn_values_text(&run->space, &run->d, &run->table, 1, p, value));
+    assert_null(sn_values_text(&run->space, &run->d, &run->table, 1, p, value));
     assert_true(check_allocation_failed());
     free(run);
 }
@@ -197,17 +196,16 @@ static void damaged_tables_are_refused(void **state)
              &err);
     back->fixed.seconds = 77.0;
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++)
-        check_fails(sn_cost_table_parse(
-                        back, &run->space,
-                        edited(small_table, edits[i].from, edits[i].to),
-                        "t.csv", &err),
-                    &err, SN_ERR_INPUT, edits[i].message);
+        check_fails(
+            sn_cost_table_parse(back, &run->space,
+                                edited(small_table, edits[i].from, edits[i].to),
+                                "t.csv", &err),
+            &err, SN_ERR_INPUT, edits[i].message);
     check_fail_allocation(0);
     const sn_status rc =
         sn_cost_table_parse(back, &run->space, small_table, "t.csv", &err);
     assert_true(check_allocation_failed());
-    check_fails(rc, &err, SN_ERR_MEMORY,
-                "t.csv: no memory for the cost table");
+    check_fails(rc, &err, SN_ERR_MEMORY, "t.csv: no memory for the cost table");
     assert_true(back->fixed.seconds == 77.0);
     for (size_t n = 0; n + 1 < sizeof small_table; n++) {
         char text[sizeof small_table];
@@ -249,17 +247,17 @@ static void damaged_values_are_refused(void **state)
     struct sn_error err = {0};
     double value[SN_MAX_OPTIONS];
     small_run(run);
-    check_ok(sn_values_parse(value, &run->space, &run->d, small_values, "v",
-                             &err),
-             &err);
+    check_ok(
+        sn_values_parse(value, &run->space, &run->d, small_values, "v", &err),
+        &err);
     assert_true(value[1] == 0.125 && value[4] == -1.0);
     value[1] = 77.0;
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++)
-        check_fails(sn_values_parse(
-                        value, &run->space, &run->d,
-                        edited(small_values, edits[i].from, edits[i].to),
-                        "v.csv", &err),
-                    &err, SN_ERR_INPUT, edits[i].message);
+        check_fails(
+            sn_values_parse(value, &run->space, &run->d,
+                            edited(small_values, edits[i].from, edits[i].to),
+                            "v.csv", &err),
+            &err, SN_ERR_INPUT, edits[i].message);
     for (size_t n = 0; n + 1 < sizeof small_values; n++) {
         char text[sizeof small_values];
         memcpy(text, small_values, n);

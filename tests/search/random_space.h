@@ -17,8 +17,8 @@ struct dice {
 
 static inline struct dice dice_make(uint32_t item)
 {
-    return (struct dice){
-        .rng = sn_rng_make(check_seed(), SN_RNG_SYNTHETIC), .item = item};
+    return (struct dice){.rng = sn_rng_make(check_seed(), SN_RNG_SYNTHETIC),
+                         .item = item};
 }
 
 /* lowest .. highest */
@@ -34,8 +34,8 @@ static inline double dice_normal(struct dice *d)
 }
 
 /* n ascending numbers from a pool of `size` ascending ones. */
-static inline void dice_subset(struct dice *d, int *out, int n,
-                               const int *pool, int size)
+static inline void dice_subset(struct dice *d, int *out, int n, const int *pool,
+                               int size)
 {
     for (int i = 0; i < size && n > 0; i++)
         if (dice_roll(d, 1, size - i) <= n) {

@@ -87,8 +87,7 @@ static void plain_depthwise_reads_the_input(void **state)
     /* e = 1: x = mid2 = y = 400; depthwise x + mid2, projection x + mid2 + y
      * where x is kept, mid2 + y where it is not */
     assert_string_equal(spell(1200, shape(SN_OP_IBN, 1, 4, 4, 10, 1)), "dc+");
-    assert_string_equal(spell(1199, shape(SN_OP_IBN, 1, 4, 4, 10, 1)),
-                        "d><c+");
+    assert_string_equal(spell(1199, shape(SN_OP_IBN, 1, 4, 4, 10, 1)), "d><c+");
     assert_string_equal(spell(900, shape(SN_OP_IBN, 1, 4, 5, 10, 1)), "dc");
     assert_string_equal(spell(899, shape(SN_OP_IBN, 1, 4, 5, 10, 1)), "d><c");
     assert_string_equal(spell(399, shape(SN_OP_IBN, 1, 4, 4, 10, 1)),
@@ -105,8 +104,7 @@ static void fused_spills_by_its_own_tensors(void **state)
     assert_string_equal(spell(399, b), "<c><c>+");
     /* stride 2: mid = 300 */
     assert_string_equal(spell(700, shape(SN_OP_FUSED, 3, 4, 4, 10, 2)), "cc");
-    assert_string_equal(spell(699, shape(SN_OP_FUSED, 3, 4, 4, 10, 2)),
-                        "c><c");
+    assert_string_equal(spell(699, shape(SN_OP_FUSED, 3, 4, 4, 10, 2)), "c><c");
 }
 
 static void operators_have_the_blocks_extents(void **state)
@@ -201,10 +199,9 @@ static void stem_and_tail(void **state)
 static void net_a_counts(void **state)
 {
     (void)state;
-    static const int stage[7][4] = {{1, 16, 1, 1},  {6, 24, 2, 1},
-                                    {6, 32, 3, 2},  {6, 64, 4, 2},
-                                    {6, 96, 3, 1},  {6, 160, 3, 2},
-                                    {6, 320, 1, 1}};
+    static const int stage[7][4] = {
+        {1, 16, 1, 1}, {6, 24, 2, 1},  {6, 32, 3, 2}, {6, 64, 4, 2},
+        {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     const struct sn_npu npu = npu_with(1e9);
     struct sn_cost sum, part;
     sn_stem_cost(&sum, &npu, 32, 32, 3, 16, 1);

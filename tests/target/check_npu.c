@@ -84,7 +84,8 @@ static void arithmetic_by_hand(void **state)
     near(sn_npu_cycles(&npu, &o), 3 * 2 * 2);
     npu.pack_input = false;
     near(sn_npu_cycles(&npu, &o), 3 * 2 * 9);
-    /* depthwise: 3 groups of pixels, 2 of channels, 9 taps one by one or by 4 */
+    /* depthwise: 3 groups of pixels, 2 of channels, 9 taps one by one or by 4
+     */
     o = op(SN_OPERATOR_DWCONV, 17, 17, 5, 7, 3, 2);
     near(sn_npu_cycles(&npu, &o), 3 * 2 * 9);
     npu.dw_taps = 4;
@@ -211,15 +212,12 @@ static void blocks_of_the_published_table(void **state)
     static const struct {
         int side, cin, cout, stride;
         double us, e4, e6;
-    } row[] = {{128, 16, 24, 2, 617, 0.09, 0.14},
-               {64, 24, 24, 1, 228, 0.71, 1.05},
-               {64, 24, 32, 2, 57, 0.70, 1.04},
-               {32, 32, 32, 1, 54, 1.01, 1.48},
-               {32, 32, 64, 2, 22, 0.70, 1.02},
-               {16, 64, 64, 1, 36, 1.50, 2.21},
-               {16, 96, 96, 1, 64, 1.84, 2.73},
-               {16, 96, 160, 2, 40, 1.57, 2.34},
-               {8, 160, 160, 1, 63, 2.58, 3.85}};
+    } row[] = {
+        {128, 16, 24, 2, 617, 0.09, 0.14}, {64, 24, 24, 1, 228, 0.71, 1.05},
+        {64, 24, 32, 2, 57, 0.70, 1.04},   {32, 32, 32, 1, 54, 1.01, 1.48},
+        {32, 32, 64, 2, 22, 0.70, 1.02},   {16, 64, 64, 1, 36, 1.50, 2.21},
+        {16, 96, 96, 1, 64, 1.84, 2.73},   {16, 96, 160, 2, 40, 1.57, 2.34},
+        {8, 160, 160, 1, 63, 2.58, 3.85}};
     const struct sn_npu npu = ne1();
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         struct sn_block_shape b = {.op = SN_OP_IBN,
@@ -249,26 +247,19 @@ static void options_are_required_and_ranged(void **state)
     (void)state;
     static const struct {
         const char *key, *low, *high;
-    } bad[] = {{"clock", "0 Hz", "200 GHz"},
-               {"in_lanes", "0", "4097"},
-               {"out_lanes", "0", "4097"},
-               {"pixel_lanes", "0", "4097"},
-               {"dw_lanes", "0", "4097"},
-               {"dw_taps", "0", "4097"},
-               {"vector_lanes", "0", "4097"},
-               {"on_chip", "1023 B", "1000 GiB"},
-               {"on_chip_bandwidth", "0", "2e6"},
-               {"dram_bandwidth", "0", "2e6"},
-               {"launch", "-1", "2e9"},
-               {"weight_bytes", "0.1", "9"},
-               {"value_bytes", "0.1", "9"},
-               {"slowdown", "0.5", "1025"},
-               {"weight_compression", "0", "1.5"}};
+    } bad[] = {
+        {"clock", "0 Hz", "200 GHz"},      {"in_lanes", "0", "4097"},
+        {"out_lanes", "0", "4097"},        {"pixel_lanes", "0", "4097"},
+        {"dw_lanes", "0", "4097"},         {"dw_taps", "0", "4097"},
+        {"vector_lanes", "0", "4097"},     {"on_chip", "1023 B", "1000 GiB"},
+        {"on_chip_bandwidth", "0", "2e6"}, {"dram_bandwidth", "0", "2e6"},
+        {"launch", "-1", "2e9"},           {"weight_bytes", "0.1", "9"},
+        {"value_bytes", "0.1", "9"},       {"slowdown", "0.5", "1025"},
+        {"weight_compression", "0", "1.5"}};
     struct sn_npu npu = ne1();
     struct sn_error err = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const struct sn_option *o =
-            sn_option_find(&sn_npu_options, bad[i].key);
+        const struct sn_option *o = sn_option_find(&sn_npu_options, bad[i].key);
         assert_non_null(o);
         check_fails(sn_option_parse(o, &npu, bad[i].low, NULL, &err), &err,
                     SN_ERR_CONFIG, "out of range");
