@@ -150,12 +150,13 @@ sn_status sn_dir_make(const char *path, struct sn_error *err)
         end += strspn(end, "/");
         end += strcspn(end, "/");
         snprintf(part, sizeof part, "%.*s", (int)(end - path), path);
-        struct stat st;
-        if (mkdir(part, 0777) == 0 ||
-            (stat(part, &st) == 0 && S_ISDIR(st.st_mode)))
+        if (mkdir(part, 0777) == 0)
             continue;
-        return sn_fail(err, SN_ERR_OUTPUT, "%s: folder cannot be made: %s",
-                       part, strerror(errno));
+        const int why = errno;
+        struct stat st;
+        if (stat(part, &st) != 0 || !S_ISDIR(st.st_mode))
+            return sn_fail(err, SN_ERR_OUTPUT, "%s: folder cannot be made: %s",
+                           part, strerror(why));
     }
     return SN_OK;
 }
