@@ -99,9 +99,10 @@ static void add_range(struct sn_text *t, const struct check *k)
 {
     const struct sn_job_plan *p = &k->plan;
     char a[SN_QUANTITY_TEXT], b[SN_QUANTITY_TEXT], c[SN_QUANTITY_TEXT];
+    char nets[SN_NETS_TEXT];
     if (p->searches)
-        sn_text_add(t, "%-8s %.3g nets, latency %s to %s on %s\n", "space",
-                    sn_space_size(&p->space),
+        sn_text_add(t, "%-8s %s nets, latency %s to %s on %s\n", "space",
+                    sn_job_plan_nets(nets, p),
                     sn_text_time(a, sizeof a, p->lowest),
                     sn_text_time(b, sizeof b, p->highest), k->config.npu.name);
     sn_text_add(t, "%-8s %s, %s MACs, %s params\n", "baseline",

@@ -399,7 +399,8 @@ static void print_error(const struct sn_error *err)
 int main(int argc, char **argv)
 {
     static struct sn_error err;
-    signal(SIGPIPE, SIG_IGN); /* told as a failed write, not as a signal */
+    signal(SIGPIPE, SIG_IGN); /* told as failed writes, not as signals */
+    signal(SIGXFSZ, SIG_IGN);
     const sn_status rc = run(argc, argv, &err);
     if (rc != SN_OK)
         print_error(&err);

@@ -82,28 +82,34 @@ static sn_status check_origin(const struct sn_job *j, uint64_t config_hash,
     return SN_OK;
 }
 
-/* Reads the newest checkpoint into *at; where there is none the run starts
- * over from its config. */
-static sn_status open_checkpoint(struct sn_job *j, struct sn_error *err)
+/* The hash of the resolved config, as it stands in the run. */
+static sn_status hash_config(const struct sn_job *j, uint64_t *hash,
+                             struct sn_error *err)
 {
     char *text;
     size_t bytes;
-    struct sn_error note = {0};
     SN_TRY(sn_rundir_read(&j->dir, "config.ini", &text, &bytes, err));
-    const uint64_t hash = sn_hash(SN_HASH_START, text, bytes);
+    *hash = sn_hash(SN_HASH_START, text, bytes);
     free(text);
-    if (j->ask->resume) {
-        SN_TRY(sn_checkpoint_open(&j->saved, j->at, &j->dir, &note, err));
-        if (j->saved)
-            SN_TRY(check_origin(j, hash, err));
-    }
-    SN_TRY(sn_rundir_logs(&j->dir, j->saved ? j->at->log_length : NULL, err));
-    j->at->config_hash = hash;
-    snprintf(j->at->isa, sizeof j->at->isa, "%s", j->kernels.isa);
-    snprintf(j->at->version, sizeof j->at->version, "%s", SN_VERSION);
-    if (note.text[0])
-        SN_TRY(sn_job_say(j, err, "%s", note.text));
     return SN_OK;
+}
+
+/* Reads the newest checkpoint into *at; where there is none the run starts
+ * over from its config. */
+static sn_status open_checkpoint(struct sn_job *j, struct sn_error *note,
+                                 struct sn_error *err)
+{
+    uint64_t hash;
+    if (!j->ask->resume)
+        return SN_OK;
+    SN_TRY(hash_config(j, &hash, err));
+    SN_TRY(sn_checkpoint_open(&j->saved, j->at, &j->dir, note, err));
+    return j->saved ? check_origin(j, hash, err) : SN_OK;
+}
+
+static bool is_done(const struct sn_job *j)
+{
+    return j->at->phase == SN_PHASE_DONE;
 }
 
 static sn_status open_data(struct sn_job *j, struct sn_error *err)
@@ -117,6 +123,10 @@ static sn_status open_data(struct sn_job *j, struct sn_error *err)
 /* Costs and memory; every refusal comes here, before the first step. */
 static sn_status make_plan(struct sn_job *j, struct sn_error *err)
 {
+    if (is_done(j)) /* what remains is to tell the result */
+        return sn_job_plan_costs(j->plan, &j->config, j->at->arch.c,
+                                 j->at->arch.classes, err);
+    SN_TRY(open_data(j, err));
     SN_TRY(sn_job_plan_costs(j->plan, &j->config, j->data.train.c,
                              j->data.classes, err));
     SN_TRY(sn_job_plan_feasible(j->plan, err));
@@ -141,6 +151,16 @@ static sn_status make_dir(struct sn_job *j, struct sn_error *err)
         return rc;
     return sn_env_write(&j->dir, &j->kernels, j->threads, j->config.run.seed,
                         q->command, err);
+}
+
+/* The logs, cut back to the checkpoint; and who writes from now on. */
+static sn_status open_logs(struct sn_job *j, struct sn_error *err)
+{
+    struct sn_checkpoint *at = j->at;
+    SN_TRY(sn_rundir_logs(&j->dir, j->saved ? at->log_length : NULL, err));
+    snprintf(at->isa, sizeof at->isa, "%s", j->kernels.isa);
+    snprintf(at->version, sizeof at->version, "%s", SN_VERSION);
+    return hash_config(j, &at->config_hash, err);
 }
 
 /* table.csv, and its hash: a run goes on with the costs it began with. */
@@ -192,9 +212,10 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
         sn_text_time(budget, sizeof budget, p->budget);
     if (p->available > 0)
         sn_text_bytes(left, sizeof left, (double)p->available);
+    char nets[SN_NETS_TEXT];
     if (p->searches)
-        SN_TRY(sn_job_say(j, err, "%-8s %.3g nets, latency %s to %s on %s",
-                          "space", sn_space_size(&p->space),
+        SN_TRY(sn_job_say(j, err, "%-8s %s nets, latency %s to %s on %s",
+                          "space", sn_job_plan_nets(nets, p),
                           sn_text_time(low, sizeof low, p->lowest),
                           sn_text_time(high, sizeof high, p->highest),
                           j->config.npu.name));
@@ -215,6 +236,8 @@ static sn_status say_head(struct sn_job *j, struct sn_error *err)
     SN_TRY(sn_job_say(j, err, "supernet %s  %s  seed %llu", SN_VERSION, machine,
                       (unsigned long long)j->config.run.seed));
     SN_TRY(sn_job_say(j, err, "%-8s %s", "run", j->dir.path));
+    if (is_done(j))
+        return sn_job_say(j, err, "%-8s nothing is left to do", "finished");
     if (j->saved)
         return sn_job_say(j, err, "%-8s phase %s, epoch %d, step %d of it",
                           "resumed",
@@ -331,12 +354,15 @@ static sn_status finish(struct sn_job *j, struct sn_job_result *r,
 
 static sn_status open_all(struct sn_job *j, struct sn_error *err)
 {
+    struct sn_error note = {0};
     SN_TRY(open_config(j, err));
-    SN_TRY(open_data(j, err));
+    SN_TRY(open_checkpoint(j, &note, err));
     SN_TRY(make_plan(j, err));
     SN_TRY(make_dir(j, err));
-    SN_TRY(open_checkpoint(j, err));
+    SN_TRY(open_logs(j, err));
     SN_TRY(make_table(j, err));
+    if (note.text[0])
+        SN_TRY(sn_job_say(j, err, "%s", note.text));
     return say_head(j, err);
 }
 

@@ -160,7 +160,14 @@ static sn_status read_target(struct sn_job_config *c, struct sn_error *err)
 {
     const struct sn_config_section section = {
         .table = &sn_npu_options, .base = &c->npu, .required = true};
-    return sn_config_read(c->target.file, &section, 1, NULL, 0, NULL, err);
+    if (sn_file_exists(c->target.file))
+        return sn_config_read(c->target.file, &section, 1, NULL, 0, NULL, err);
+    char hint[256];
+    sn_path_hint(hint, sizeof hint, c->target.file);
+    if (err)
+        err->text[0] = '\0';
+    return sn_config_fault(c->source, err, "target", "file",
+                           "there is no file %s%s", c->target.file, hint);
 }
 
 static sn_status read_arch(struct sn_job_config *c, struct sn_error *err)

@@ -2,6 +2,8 @@
 
 #include "job/plan.h"
 
+#include <stdio.h>
+
 #include "base/os.h"
 #include "base/text.h"
 #include "nn/graph.h"
@@ -65,6 +67,14 @@ sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
         sn_text_time(high, sizeof high, p->highest),
         100 * p->lowest / p->baseline_cost.seconds,
         100 * p->highest / p->baseline_cost.seconds);
+}
+
+const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],
+                             const struct sn_job_plan *p)
+{
+    const double size = sn_space_size(&p->space);
+    snprintf(buf, SN_NETS_TEXT, size < 1e7 ? "%.0f" : "%.2e", size);
+    return buf;
 }
 
 /* ---- memory ---- */

@@ -43,6 +43,11 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_kernels *k, int threads,
                              struct sn_error *err);
 
+/* How many nets the space has, for people: `8000`, `1.80e+16`.  Returns buf. */
+enum { SN_NETS_TEXT = 24 };
+const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],
+                             const struct sn_job_plan *p);
+
 /* Bytes at the worst moment, the images included. */
 size_t sn_job_plan_peak(const struct sn_job_plan *p);
 
