@@ -115,6 +115,35 @@ static void hungriest(struct sn_arch *arch, const struct sn_space *space)
     }
 }
 
+/* Bytes of all weights with their gradients and momenta, from the cost table:
+ * known before any of them is taken. */
+static double weight_bytes(const struct sn_job_plan *p)
+{
+    const struct sn_space *s = &p->space;
+    double params = p->searches ? p->cost.fixed.params : p->only_cost.params;
+    for (int is = 0; p->searches && is < s->n_stages; is++)
+        for (int ib = 0; ib < sn_space_max_depth(s, is); ib++) {
+            const struct sn_block_space *b = &s->stage[is].block[ib];
+            for (int i = 0; i < b->n_op; i++) {
+                const struct sn_op_space *of = &b->of[b->op[i]];
+                params += p->cost.block[is][ib][b->op[i]][of->n_k - 1]
+                                       [of->n_e - 1]
+                              .params;
+            }
+        }
+    return 3 * sizeof(sn_real) * params;
+}
+
+static sn_status refuse(double need, size_t left, struct sn_error *err)
+{
+    char a[SN_QUANTITY_TEXT], b[SN_QUANTITY_TEXT];
+    return sn_fail(err, SN_ERR_MEMORY,
+                   "training needs %s of memory beside the images, and %s are "
+                   "left; a smaller [search] batch and [train] batch need less",
+                   sn_text_bytes(a, sizeof a, need),
+                   sn_text_bytes(b, sizeof b, (double)left));
+}
+
 sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
@@ -129,6 +158,10 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
         hungriest(&largest, &p->space);
     else
         sn_arch_space(&alone, &p->only);
+    p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
+    p->available = sn_os_memory_available();
+    if (p->available > 0 && weight_bytes(p) > (double)p->available)
+        return refuse(weight_bytes(p), p->available, err);
 
     SN_TRY(sn_supernet_init(&net, p->searches ? &p->space : &alone,
                             c->run.seed, err));
@@ -145,8 +178,6 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
         sn_graph_release(&graph);
     }
     sn_supernet_release(&net);
-    p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
-    p->available = sn_os_memory_available();
     return rc;
 }
 
@@ -162,12 +193,7 @@ size_t sn_job_plan_peak(const struct sn_job_plan *p)
 
 sn_status sn_job_plan_fits(const struct sn_job_plan *p, struct sn_error *err)
 {
-    char need[SN_QUANTITY_TEXT], left[SN_QUANTITY_TEXT];
     if (p->available == 0 || work_bytes(p) <= p->available)
         return SN_OK;
-    return sn_fail(err, SN_ERR_MEMORY,
-                   "training needs %s of memory beside the images, and %s are "
-                   "left; a smaller [search] batch and [train] batch need less",
-                   sn_text_bytes(need, sizeof need, (double)work_bytes(p)),
-                   sn_text_bytes(left, sizeof left, (double)p->available));
+    return refuse((double)work_bytes(p), p->available, err);
 }

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# One result for one seed: the same bits with 1, 2 and 4 threads, and unbroken,
+# interrupted, or killed at random moments and gone on with.
+set -u
+cd "$(dirname "$0")/../.."
+supernet=${BUILD:-build}/supernet
+[[ $supernet == /* ]] || supernet=$PWD/$supernet
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+RANDOM=${SEED:-1}
+
+# A job of a second or two that goes through all phases.
+cat >"$work/tiny.ini" <<INI
+[run]
+checkpoint = 20 ms
+[data]
+set = scenes
+train = 300
+test = 60
+size = 16
+augment = flip, translate:2, cutout:4
+[target]
+file = $PWD/configs/targets/ne-1s.ini
+[budget]
+latency = 60 %
+[space]
+stem = 8
+stem_stride = 2
+head = 16
+act = relu
+e = 3, 6*
+e_fused = 2, 4*
+[stage.1]
+width = 16
+depth = 1..2*
+[stage.2]
+width = 24
+stride = 2
+[search]
+epochs = 3
+batch = 32
+arch_split = 0.25
+[train]
+epochs = 2
+batch = 32
+INI
+cd "$work"
+
+verdict() { # NAME STATUS
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $1"
+    fi
+}
+
+# Everything but times, and what depends on the number of threads in the logs.
+results() { grep -v '_seconds"' "$1/result.json"; }
+same() { # RUN: as `one`?
+    results "$1" | cmp - <(results one) &&
+        for file in arch.txt subnet.safetensors baseline.safetensors \
+            supernet.safetensors steps.jsonl values.csv table.csv; do
+            cmp "one/$file" "$1/$file" || return 1
+        done &&
+        diff <(cut -d, -f1-10 "$1/epochs.csv") <(cut -d, -f1-10 one/epochs.csv)
+}
+
+"$supernet" train tiny.ini -q -j 1 -o one >one.out
+verdict 'the unbroken run ends well' $?
+[ -e one/result.json ] || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+for threads in 2 4; do
+    "$supernet" train tiny.ini -q -j $threads -o threads$threads >out 2>&1 &&
+        same threads$threads
+    verdict "$threads threads give the bits of 1" $?
+done
+
+# Killed again and again, each time after a part of the unbroken run's time.
+start=$EPOCHREALTIME
+"$supernet" train tiny.ini -q -j 1 -o timed >out
+took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) # ms
+kills=0 rounds=0
+while [ $rounds -lt 30 ] && [ $kills -lt 5 ]; do
+    if [ -e killed/config.ini ]; then
+        command=("$supernet" train --resume killed -q -j 1)
+    else # killed before there was anything to go on from
+        rm -rf killed
+        command=("$supernet" train tiny.ini -q -j 1 -o killed)
+    fi
+    rounds=$((rounds + 1))
+    moment=$((RANDOM % (took * 3 / 5) + took / 20))
+    { # the shell's own word about the kill is of no use
+        timeout -s KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))" \
+            "${command[@]}" >out 2>&1
+        code=$?
+    } 2>/dev/null
+    [ $code -eq 137 ] && kills=$((kills + 1))
+    [ -e killed/result.json ] && [ $kills -lt 5 ] && {
+        same killed
+        verdict "killed $kills times, then finished" $?
+        rm -rf killed
+    }
+done
+[ $kills -eq 5 ]
+verdict "5 kills (were $kills)" $?
+[ -e killed/config.ini ] || "$supernet" train tiny.ini -q -j 1 -o killed >out 2>&1
+"$supernet" train --resume killed -q -j 2 >out 2>&1 && same killed
+verdict 'killed five times and gone on with: the same files' $?
+
+# Interrupted: the step is finished, a checkpoint saved, the way on told.
+for signal in INT TERM; do
+    code=130
+    [ $signal = TERM ] && code=143
+    rm -rf stopped
+    "$supernet" train tiny.ini -j 1 -s search.epochs=500 -o stopped >out 2>err &
+    pid=$!
+    while [ ! -e stopped/checkpoint.safetensors ] && kill -0 $pid; do
+        sleep 0.02
+    done 2>/dev/null
+    kill -$signal $pid
+    wait $pid
+    got=$?
+    [ $got -eq $code ] && grep -q 'go on with: supernet train --resume stopped' err
+    verdict "SIG$signal ends with $code (was $got) and says how to go on" $?
+done
+
+# The interrupted run stands where it was told to be, and is of its config.
+"$supernet" train tiny.ini -j 1 -q -o again >out 2>err &
+pid=$!
+while [ ! -e again/checkpoint.safetensors ] && kill -0 $pid; do
+    sleep 0.01
+done 2>/dev/null
+kill -INT $pid
+wait $pid
+case $? in
+130 | 0) ;; # it may have been quick
+*) verdict 'interrupted run' 1 ;;
+esac
+"$supernet" train --resume again -q -j 1 >out 2>&1 && same again
+verdict 'interrupted and gone on with: the same files' $?
+
+# A finished run is told again, from its checkpoint alone.
+"$supernet" train --resume one -q >out && cmp out one.out
+verdict 'a finished run tells its result again' $?
+
+"$supernet" eval one -j 2 --json >eval.json && python3 - <<'PY'
+import json
+result, evaluated = json.load(open("one/result.json")), json.load(open("eval.json"))
+assert result["value"] == evaluated["value"], (result["value"], evaluated["value"])
+assert result["arch"] == evaluated["arch"]
+PY
+verdict 'eval of the subnet alone gives the run'"'"'s accuracy' $?
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]
