@@ -1,0 +1,377 @@
+/* Checkpoints against what disks and editors do to them. */
+
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/checkpoint.h"
+#include "job/weights.h"
+
+struct fixture {
+    struct sn_space space;
+    struct sn_supernet net;
+    struct sn_checkpoint at;
+    struct sn_rundir dir;
+    struct sn_error err;
+};
+
+static void tiny_space(struct sn_space *space, int width)
+{
+    *space = (struct sn_space){
+        .h = 8, .w = 8, .c = 3, .classes = 4, .stem = 4, .stem_stride = 1,
+        .act = SN_ACT_RELU, .n_stages = 1};
+    struct sn_stage_space *s = &space->stage[0];
+    s->width = width;
+    s->stride = 1;
+    s->n_depth = 1;
+    s->depth[0] = 1;
+    struct sn_block_space *b = &s->block[0];
+    b->n_op = 2;
+    b->op[0] = SN_OP_IBN;
+    b->op[1] = SN_OP_FUSED;
+    b->of[SN_OP_IBN] =
+        (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 2, .e = {2, 3}};
+    b->of[SN_OP_FUSED] =
+        (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 1, .e = {2}};
+}
+
+static struct fixture *fixture(const char *name)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    tiny_space(&f->space, 8);
+    check_ok(sn_supernet_init(&f->net, &f->space, 3, &f->err), &f->err);
+    for (size_t i = 0; i < f->net.params.total; i++)
+        f->net.params.m[i] = (sn_real)i * 0.125f;
+    check_ok(sn_rundir_create(&f->dir, "x.ini", "", check_path(name), &f->err),
+             &f->err);
+    struct sn_checkpoint *at = &f->at;
+    at->phase = SN_PHASE_SEARCH;
+    at->train = (struct sn_train_state){2, 7, 1.0 / 3.0, 41, 99};
+    at->config_hash = UINT64_MAX - 1;
+    at->seconds[SN_PHASE_SEARCH] = 12.75;
+    snprintf(at->isa, sizeof at->isa, "ref");
+    snprintf(at->version, sizeof at->version, "1");
+    for (int i = 0; i < f->net.decisions.total; i++)
+        at->gumbel.logit[i] = 0.1 * i;
+    at->gumbel.integral = 1e-300;
+    at->gumbel.updates = 17;
+    return f;
+}
+
+static void release(struct fixture *f)
+{
+    sn_rundir_close(&f->dir);
+    sn_supernet_release(&f->net);
+    free(f);
+}
+
+static void save(struct fixture *f)
+{
+    check_ok(sn_checkpoint_save(&f->dir, &f->at, &f->net, &f->err), &f->err);
+}
+
+static sn_status load(struct fixture *f, struct sn_checkpoint *got,
+                      struct sn_error *note)
+{
+    struct sn_checkpoint_file *file;
+    const sn_status rc =
+        sn_checkpoint_open(&file, got, &f->dir, note, &f->err);
+    if (rc == SN_OK)
+        sn_checkpoint_close(file);
+    return rc;
+}
+
+static const char *newest(const struct fixture *f)
+{
+    static char path[SN_RUN_PATH];
+    return sn_rundir_file(&f->dir, "checkpoint.safetensors", path);
+}
+
+static void put(const char *path, const char *data, size_t bytes)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("same");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_checkpoint_file *file;
+    struct sn_error note;
+    struct sn_supernet other;
+    save(f);
+    check_ok(sn_checkpoint_open(&file, got, &f->dir, &note, &f->err), &f->err);
+    assert_string_equal(note.text, "");
+    assert_memory_equal(&got->train, &f->at.train, sizeof got->train);
+    assert_memory_equal(&got->gumbel, &f->at.gumbel, sizeof got->gumbel);
+    assert_memory_equal(got->seconds, f->at.seconds, sizeof got->seconds);
+    assert_true(got->config_hash == f->at.config_hash);
+    assert_string_equal(got->isa, "ref");
+
+    check_ok(sn_supernet_init(&other, &f->space, 4, &f->err), &f->err);
+    check_ok(sn_checkpoint_weights(file, &other, &f->err), &f->err);
+    for (int id = 0; id < other.params.count; id++) {
+        const struct sn_param *it = &other.params.item[id];
+        const size_t bytes =
+            (size_t)it->rows * (size_t)it->cols * sizeof(sn_real);
+        check_same(other.params.w + it->first, f->net.params.w + it->first,
+                   bytes, it->name);
+        check_same(other.params.m + it->first, f->net.params.m + it->first,
+                   bytes, it->name);
+    }
+    sn_checkpoint_close(file);
+    sn_supernet_release(&other);
+    free(got);
+    release(f);
+}
+
+static void none_yet(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("none");
+    struct sn_checkpoint_file *file;
+    struct sn_error note;
+    check_ok(sn_checkpoint_open(&file, &f->at, &f->dir, &note, &f->err),
+             &f->err);
+    assert_null(file);
+    assert_string_equal(note.text, "");
+    release(f);
+}
+
+/* Cut anywhere, or with any byte changed, a file is refused, never believed. */
+static void damage_shows(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("damage");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    size_t bytes;
+    save(f);
+    char *whole = check_read(newest(f), &bytes);
+    for (size_t n = 0; n < bytes; n += n < 64 ? 1 : 211) {
+        put(newest(f), whole, n);
+        check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                    "checkpoint.safetensors");
+    }
+    for (size_t i = 0; i < bytes; i += i < 4096 ? 7 : 61) {
+        const char was = whole[i];
+        whole[i] = (char)(was ^ (1 << (i % 8)));
+        put(newest(f), whole, bytes);
+        /* blanks that pad the header may become other blanks */
+        if (load(f, got, &note) == SN_OK)
+            assert_true(was == ' ' && whole[i] != ' ');
+        whole[i] = was;
+    }
+    put(newest(f), whole, bytes);
+    check_ok(load(f, got, &note), &f->err);
+    free(got);
+    release(f);
+}
+
+static void the_one_before_is_used(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("before");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    size_t bytes;
+    save(f);
+    f->at.train.epoch = 3;
+    save(f);
+    check_ok(load(f, got, &note), &f->err);
+    assert_int_equal(got->train.epoch, 3);
+    char *whole = check_read(newest(f), &bytes);
+    put(newest(f), whole, bytes - 1);
+    check_ok(load(f, got, &note), &f->err);
+    assert_int_equal(got->train.epoch, 2);
+    assert_non_null(strstr(note.text, "going on from the one before"));
+
+    /* killed between the two renames: nothing is wrong with the other */
+    assert_int_equal(remove(newest(f)), 0);
+    check_ok(load(f, got, &note), &f->err);
+    assert_int_equal(got->train.epoch, 2);
+    assert_string_equal(note.text, "");
+    free(got);
+    release(f);
+}
+
+/* Writes a file with its state replaced, checksum and all. */
+static void forge(struct fixture *f, const char *format, const char *state)
+{
+    struct sn_tensor_writer w = {0};
+    sn_tensor_writer_init(&w);
+    if (format)
+        sn_tensor_writer_meta(&w, "format", format);
+    if (state)
+        sn_tensor_writer_meta(&w, "state", state);
+    check_ok(sn_tensors_commit(&w, newest(f), &f->err), &f->err);
+}
+
+static void forged_states_are_refused(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("forged");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    static const char head[] = "version=1\nisa=ref\nconfig=1\ncost=1\n";
+    static const char *const bad[] = {
+        "", "version=1\n", "isa=ref\nversion=1\n",
+        "version=\n", "version=0123456789abcdef\n",
+    };
+    const char *is = "supernet-checkpoint 1";
+    forge(f, NULL, "");
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "its metadata lack 'format'");
+    forge(f, "supernet-subnet 1", "");
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "is a 'supernet-subnet 1', expected a 'supernet-checkpoint 1'");
+    forge(f, is, NULL);
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "its metadata lack 'state'");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        forge(f, is, bad[i]);
+        check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                    "its state has no proper");
+    }
+    static const char *const phases[] = {"phase=4\n", "phase=-1\n",
+                                         "phase=x\n", "phase=1 \n", "phase=\n",
+                                         "phase=99999999999999999999999\n"};
+    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "%s%s", head, phases[i]);
+        forge(f, is, text);
+        check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT, "'phase'");
+    }
+    free(got);
+    release(f);
+}
+
+/* The state of a whole checkpoint, with one line changed. */
+static void forge_line(struct fixture *f, const char *from, const char *to,
+                       const char *more)
+{
+    struct sn_tensor_file file = {0};
+    check_ok(sn_tensor_file_open(&file, newest(f), &f->err), &f->err);
+    const char *state = sn_tensor_file_meta(&file, "state");
+    const char *at = strstr(state, from);
+    assert_non_null(at);
+    char text[4096];
+    snprintf(text, sizeof text, "%.*s%s%s%s", (int)(at - state), state, to,
+             at + strlen(from), more);
+    forge(f, "supernet-checkpoint 1", text);
+    sn_tensor_file_close(&file);
+}
+
+static void phases_need_their_parts(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("parts");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    save(f);
+    forge_line(f, "phase=0", "phase=0", "");
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "a checkpoint of a search without its logits");
+    save(f);
+    forge_line(f, "phase=0", "phase=1", "");
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "a checkpoint of phase final without its arch");
+    remove(newest(f));
+    save(f);
+    forge_line(f, "phase=0", "phase=0", "more=1\n");
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "its state goes on with");
+    free(got);
+    release(f);
+}
+
+static void another_net_is_refused(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("other");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_checkpoint_file *file;
+    struct sn_error note;
+    struct sn_space wider = f->space, fewer = f->space;
+    struct sn_supernet net;
+    save(f);
+    check_ok(sn_checkpoint_open(&file, got, &f->dir, &note, &f->err), &f->err);
+
+    wider.stage[0].width = 16;
+    check_ok(sn_supernet_init(&net, &wider, 1, &f->err), &f->err);
+    check_fails(sn_checkpoint_weights(file, &net, &f->err), &f->err,
+                SN_ERR_INPUT, "checkpoint.safetensors");
+    sn_supernet_release(&net);
+
+    fewer.stage[0].block[0].n_op = 1;
+    check_ok(sn_supernet_init(&net, &fewer, 1, &f->err), &f->err);
+    check_fails(sn_checkpoint_weights(file, &net, &f->err), &f->err,
+                SN_ERR_INPUT, "options, the space");
+    sn_supernet_release(&net);
+    sn_checkpoint_close(file);
+
+    f->at.phase = SN_PHASE_FINAL;
+    sn_arch_baseline(&f->at.arch, &f->space);
+    f->at.has_arch = true;
+    save(f);
+    check_ok(sn_checkpoint_open(&file, got, &f->dir, &note, &f->err), &f->err);
+    assert_true(sn_arch_equal(&got->arch, &f->at.arch));
+    check_ok(sn_supernet_init(&net, &fewer, 1, &f->err), &f->err);
+    check_fails(sn_checkpoint_weights(file, &net, &f->err), &f->err,
+                SN_ERR_INPUT, "arrays, the net needs");
+    sn_supernet_release(&net);
+    sn_checkpoint_close(file);
+    free(got);
+    release(f);
+}
+
+static void memory_that_runs_out_is_told(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("memory");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    save(f);
+    for (int n = 0;; n += 3) {
+        check_fail_allocation(n);
+        const sn_status rc =
+            sn_checkpoint_save(&f->dir, &f->at, &f->net, &f->err);
+        const bool reached = check_allocation_failed();
+        assert_true(rc == SN_OK || rc == SN_ERR_MEMORY);
+        if (!reached)
+            break;
+    }
+    for (int n = 0;; n++) {
+        check_fail_allocation(n);
+        const sn_status rc = load(f, got, &note);
+        const bool reached = check_allocation_failed();
+        assert_true(rc == SN_OK || rc == SN_ERR_MEMORY);
+        if (!reached)
+            break;
+    }
+    check_ok(load(f, got, &note), &f->err);
+    free(got);
+    release(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(comes_back_as_it_was),
+        cmocka_unit_test(none_yet),
+        cmocka_unit_test(damage_shows),
+        cmocka_unit_test(the_one_before_is_used),
+        cmocka_unit_test(forged_states_are_refused),
+        cmocka_unit_test(phases_need_their_parts),
+        cmocka_unit_test(another_net_is_refused),
+        cmocka_unit_test(memory_that_runs_out_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
