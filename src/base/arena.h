@@ -39,6 +39,10 @@ void *sn_arena_take(struct sn_arena *a, size_t count, size_t item);
 /* Forgets all that was taken since `used` was `mark`; the block stays. */
 void sn_arena_reset(struct sn_arena *a, size_t mark);
 
+/* Fills all that was taken, and what lies between, with one byte: 0xff makes
+ * NaN of whatever is read before it is written.  For tests. */
+void sn_arena_fill(struct sn_arena *a, unsigned char byte);
+
 /* Gives the block back.  Takes a half-built or released arena as well. */
 void sn_arena_release(struct sn_arena *a);
 

@@ -38,6 +38,10 @@ static void counts_then_hands_out(void **state)
     assert_int_equal(a.used, need);
     assert_int_equal(a.peak, need);
 
+    sn_arena_fill(&a, 0xab);
+    for (int i = 0; i < 65; i++)
+        assert_int_equal(last[i], 0xab);
+
     /* A second round reuses the block and finds what it held. */
     last[64] = 7;
     sn_arena_reset(&a, 0);

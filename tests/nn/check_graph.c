@@ -129,7 +129,7 @@ static void fill(struct net *t, uint32_t salt)
 static void plan(struct net *t)
 {
     check_ok(sn_graph_plan(&t->g, true, &err), &err);
-    memset(t->g.arena.base, 0xff, t->g.arena.used); /* NaN */
+    sn_arena_fill(&t->g.arena, 0xff); /* NaN */
 }
 
 static void open_net(struct net *t, int n)

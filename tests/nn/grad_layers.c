@@ -102,7 +102,7 @@ static void run_once(struct rig *r)
 {
     struct sn_error err;
     check_ok(sn_graph_plan(&r->g, true, &err), &err);
-    memset(r->g.arena.base, 0xff, r->g.arena.used); /* NaN everywhere */
+    sn_arena_fill(&r->g.arena, 0xff); /* NaN everywhere */
     const ptrdiff_t pixels = sn_tensor_pixels(r->in);
     const double *noise = check_noise(pixels * r->in->c);
     for (ptrdiff_t i = 0; i < pixels * r->in->c; i++)

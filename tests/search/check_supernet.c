@@ -108,7 +108,7 @@ static void start(struct rig *r)
 {
     const struct sn_rng rng = sn_rng_make(check_seed(), SN_RNG_SYNTHETIC);
     check_ok(sn_graph_plan(&r->g, true, &err), &err);
-    memset(r->g.arena.base, 0xff, r->g.arena.used);
+    sn_arena_fill(&r->g.arena, 0xff);
     struct sn_tensor *x = sn_graph_first(&r->g);
     for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(x); ip++)
         for (int ic = 0; ic < x->c; ic++)

@@ -110,7 +110,7 @@ static void begin(sn_act act)
     sn_supernet_build_gated(&s.net, &s.g, BATCH, 0.1);
     sn_graph_first(&s.g)->wants_grad = true;
     check_ok(sn_graph_plan(&s.g, true, &err), &err);
-    memset(s.g.arena.base, 0xff, s.g.arena.used); /* NaN everywhere */
+    sn_arena_fill(&s.g.arena, 0xff); /* NaN everywhere */
     struct sn_tensor *x = sn_graph_first(&s.g);
     const double *pixels = check_noise(sn_tensor_pixels(x) * x->c);
     for (ptrdiff_t i = 0; i < sn_tensor_pixels(x) * x->c; i++)
