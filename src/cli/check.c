@@ -46,7 +46,8 @@ static void block_rows(struct sn_text *t, const struct sn_job_plan *p, int is,
             snprintf(option, sizeof option, "%s e%d%s", sn_block_op_name(op),
                      of->e[ie],
                      i == b->star_op && ie == of->star_e ? " *" : "");
-            option_row(t, name, shape, option, &p->cost.block[is][ib][op][0][ie]);
+            option_row(t, name, shape, option,
+                       &p->cost.block[is][ib][op][0][ie]);
             name[0] = '\0';
         }
     }
@@ -117,9 +118,9 @@ static void add_range(struct sn_text *t, const struct check *k)
     if (p->budget > 0)
         sn_text_add(t, "%-8s %s of latency: %s\n", "budget",
                     sn_text_time(a, sizeof a, p->budget),
-                    !p->searches                ? "for the record"
+                    !p->searches             ? "for the record"
                     : p->budget >= p->lowest ? "feasible"
-                                                : "INFEASIBLE");
+                                             : "INFEASIBLE");
     else
         sn_text_add(t, "%-8s none\n", "budget");
 }
@@ -131,9 +132,9 @@ static void add_memory(struct sn_text *t, const struct sn_job_plan *p)
     sn_text_add(t, "%-8s images %s, ", "memory",
                 sn_text_bytes(data, sizeof data, (double)p->data_bytes));
     if (p->searches)
-        sn_text_add(t, "search %s, ",
-                    sn_text_bytes(search, sizeof search,
-                                  (double)p->search_bytes));
+        sn_text_add(
+            t, "search %s, ",
+            sn_text_bytes(search, sizeof search, (double)p->search_bytes));
     sn_text_add(t, "final training at most %s; %s left\n",
                 sn_text_bytes(final, sizeof final, (double)p->final_bytes),
                 sn_text_bytes(left, sizeof left, (double)p->available));
@@ -157,12 +158,12 @@ static char *check_json(const struct check *k)
         (json_int_t)p->baseline_cost.macs, "params",
         (json_int_t)p->baseline_cost.params, "budget_ms",
         p->budget > 0 ? json_real(1e3 * p->budget) : json_null(), "feasible",
-        !p->searches || p->budget <= 0 || p->budget >= p->lowest, "memory_bytes",
-        "data", (json_int_t)p->data_bytes, "search",
+        !p->searches || p->budget <= 0 || p->budget >= p->lowest,
+        "memory_bytes", "data", (json_int_t)p->data_bytes, "search",
         (json_int_t)p->search_bytes, "final", (json_int_t)p->final_bytes,
         "available", (json_int_t)p->available);
-    char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12))
-                   : NULL;
+    char *text =
+        o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
     return text;
 }
@@ -182,8 +183,8 @@ static sn_status open_check(struct check *k, const struct sn_cli *a,
     SN_TRY(sn_dataset_open(&k->data, &c->data, c->run.seed, err));
     SN_TRY(sn_split_make(&k->split, &k->data, c->data.val, c->search.arch_split,
                          c->run.seed, err));
-    SN_TRY(sn_job_plan_costs(&k->plan, c, k->data.train.c, k->data.classes,
-                             err));
+    SN_TRY(
+        sn_job_plan_costs(&k->plan, c, k->data.train.c, k->data.classes, err));
     return sn_job_plan_memory(&k->plan, c, &k->data, &kernels, threads, err);
 }
 

@@ -13,12 +13,12 @@
 enum { SN_CLI_MAX_OVER = 64 };
 
 struct sn_cli {
-    const char *operand;   /* the one thing a command may be given, or NULL */
+    const char *operand; /* the one thing a command may be given, or NULL */
     struct sn_config_override over[SN_CLI_MAX_OVER]; /* -s, --seed */
     int n_over;
-    const char *dir;     /* -o */
-    int threads;         /* -j, 0: not given */
-    unsigned isa;        /* --isa, else all there is */
+    const char *dir; /* -o */
+    int threads;     /* -j, 0: not given */
+    unsigned isa;    /* --isa, else all there is */
     bool json, quiet, force;
     const char *resume, *latency, *split;
     const char *command; /* the whole command line, for the records */

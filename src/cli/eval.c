@@ -25,13 +25,13 @@ static sn_status read_split(sn_split_name *split, const char *word,
 static char *eval_json(const struct sn_file_eval *e, const char *split)
 {
     char *arch = sn_arch_text(&e->arch);
-    json_t *o = json_pack(
-        "{s:s, s:s, s:f, s:f, s:s, s:s, s:i, s:i, s:s, s:s?}", "task",
-        "classify", "metric", "accuracy", "value", e->eval.accuracy, "loss",
-        e->eval.loss, "set", e->set, "split", split, "images", e->eval.images,
-        "correct", e->eval.correct, "file", e->path, "arch", arch);
-    char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12))
-                   : NULL;
+    json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:s, s:s, s:i, s:i, s:s, s:s?}",
+                          "task", "classify", "metric", "accuracy", "value",
+                          e->eval.accuracy, "loss", e->eval.loss, "set", e->set,
+                          "split", split, "images", e->eval.images, "correct",
+                          e->eval.correct, "file", e->path, "arch", arch);
+    char *text =
+        o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
     free(arch);
     return text;

@@ -21,10 +21,10 @@ sn_status sn_cli_info(const struct sn_cli *a, struct sn_error *err)
     sn_os_name(line, sizeof line);
     sn_text_add(&t, "%-8s %s\n", "system", line);
     sn_text_add(&t, "%-8s %s\n", "blas", sn_blas_config());
-    sn_text_add(&t, "%-8s %s left, %d cores\n", "memory",
-                sn_text_bytes(left, sizeof left,
-                              (double)sn_os_memory_available()),
-                sn_os_cores());
+    sn_text_add(
+        &t, "%-8s %s left, %d cores\n", "memory",
+        sn_text_bytes(left, sizeof left, (double)sn_os_memory_available()),
+        sn_os_cores());
     if (sn_env_warning())
         sn_text_add(&t, "%-8s %s\n", "warning", sn_env_warning());
     return sn_cli_print_text(&t, err);

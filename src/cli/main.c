@@ -47,7 +47,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 struct flag {
     const char *name;
-    char value;          /* its short letter; capitals have none but V */
+    char value; /* its short letter; capitals have none but V */
     bool is_short;
     const char *argument; /* word of the help; NULL: takes none */
     bool common;
@@ -155,12 +155,12 @@ static sn_status help(const struct command *c, struct sn_error *err)
 /* ---- parsing ---- */
 
 static sn_status unknown(struct sn_error *err, const char *what,
-                         const char *word, const char *near,
-                         const char *prefix)
+                         const char *word, const char *near, const char *prefix)
 {
-    return sn_fail(err, SN_ERR_CONFIG, "unknown %s '%s'%s%s%s%s; see supernet -h",
-                   what, word, near ? "; did you mean '" : "",
-                   near ? prefix : "", near ? near : "", near ? "'?" : "");
+    return sn_fail(err, SN_ERR_CONFIG,
+                   "unknown %s '%s'%s%s%s%s; see supernet -h", what, word,
+                   near ? "; did you mean '" : "", near ? prefix : "",
+                   near ? near : "", near ? "'?" : "");
 }
 
 static sn_status find_command(const struct command **found, const char *word,
@@ -275,12 +275,13 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
     }
 }
 
+/* The row of a value that getopt_long() gave, which has it from the rows. */
 static const struct flag *find_flag(int value)
 {
-    for (int i = 0; i < FLAGS; i++)
-        if (flags[i].value == value)
-            return &flags[i];
-    return NULL;
+    int i = 0;
+    while (i + 1 < FLAGS && flags[i].value != value)
+        i++;
+    return &flags[i];
 }
 
 /* getopt_long's two tables out of ours. */

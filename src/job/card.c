@@ -44,9 +44,8 @@ static void accuracy_row(struct sn_text *out, const struct sn_job_result *r)
         snprintf(change, sizeof change, "%+.2f",
                  100 * (r->net.test.accuracy - r->baseline.test.accuracy));
     row(out, "", "test accuracy", accuracy_text(net, sizeof net, &r->net),
-        r->has_baseline
-            ? accuracy_text(baseline, sizeof baseline, &r->baseline)
-            : NULL,
+        r->has_baseline ? accuracy_text(baseline, sizeof baseline, &r->baseline)
+                        : NULL,
         change);
 }
 

@@ -106,9 +106,9 @@ static void print_field(struct sn_text *t, const struct field *f,
         sn_text_add(t, "%" PRIu64 "\n", *(const uint64_t *)(const void *)at);
         break;
     case REAL:
-        sn_text_add(t, "%s\n",
-                    sn_text_real(real, sizeof real,
-                                 *(const double *)(const void *)at));
+        sn_text_add(
+            t, "%s\n",
+            sn_text_real(real, sizeof real, *(const double *)(const void *)at));
         break;
     case WORD:
         sn_text_add(t, "%s\n", at);
@@ -237,8 +237,7 @@ static sn_status take_gumbel(struct sn_checkpoint *c,
 /* ---- writing ---- */
 
 static sn_status write_file(const char *path, const struct sn_checkpoint *c,
-                            const struct sn_supernet *net,
-                            struct sn_error *err)
+                            const struct sn_supernet *net, struct sn_error *err)
 {
     struct sn_tensor_writer w = {0};
     struct sn_text state = {0};
@@ -340,8 +339,8 @@ static sn_status try_file(struct sn_checkpoint_file **file,
 
 sn_status sn_checkpoint_open(struct sn_checkpoint_file **file,
                              struct sn_checkpoint *c,
-                             const struct sn_rundir *dir,
-                             struct sn_error *note, struct sn_error *err)
+                             const struct sn_rundir *dir, struct sn_error *note,
+                             struct sn_error *err)
 {
     char path[SN_RUN_PATH], prev[SN_RUN_PATH];
     const bool has_new = sn_file_exists(sn_rundir_file(dir, newest, path));
@@ -360,7 +359,8 @@ sn_status sn_checkpoint_open(struct sn_checkpoint_file **file,
     const sn_status rc = try_file(file, c, prev, &why);
     if (rc != SN_OK)
         return sn_fail(err, rc, "%s\n%s", note->text, why.text);
-    sn_fail_more(note, SN_ERR_INPUT, "going on from the one before: %s", prev);
+    (void)!sn_fail_more(note, SN_ERR_INPUT, "going on from the one before: %s",
+                        prev);
     return SN_OK;
 }
 
@@ -369,13 +369,13 @@ sn_status sn_checkpoint_weights(const struct sn_checkpoint_file *file,
 {
     struct sn_params *p = &net->params;
     const struct sn_tensor_file *f = &file->file;
-    const struct sn_tensor_entry *logit = sn_tensor_file_entry(f, "gumbel.logit");
+    const struct sn_tensor_entry *logit =
+        sn_tensor_file_entry(f, "gumbel.logit");
     if (logit && logit->dims[0] != net->decisions.total)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: has %lld options, the space %d", f->path,
-                       (long long)logit->dims[0], net->decisions.total);
-    const size_t expected =
-        2 * (size_t)p->count + (logit ? (size_t)ARRAYS : 0);
+        return sn_fail(err, SN_ERR_INPUT, "%s: has %lld options, the space %d",
+                       f->path, (long long)logit->dims[0],
+                       net->decisions.total);
+    const size_t expected = 2 * (size_t)p->count + (logit ? (size_t)ARRAYS : 0);
     if (f->count != expected)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: has %zu arrays, the net needs %zu", f->path,

@@ -43,16 +43,16 @@ struct sn_checkpoint {
     int phase; /* sn_phase */
     struct sn_train_state train;
     struct sn_arch_tally tally;
-    double seconds[SN_PHASES];        /* wall time of each phase so far */
-    struct sn_outcome outcome[2];     /* of SN_PHASE_FINAL, SN_PHASE_BASELINE */
+    double seconds[SN_PHASES];    /* wall time of each phase so far */
+    struct sn_outcome outcome[2]; /* of SN_PHASE_FINAL, SN_PHASE_BASELINE */
     size_t log_length[SN_RUN_LOGS];
-    uint64_t config_hash;             /* of the bytes of config.ini */
-    uint64_t cost_hash;               /* of the cost table and the decisions */
+    uint64_t config_hash; /* of the bytes of config.ini */
+    uint64_t cost_hash;   /* of the cost table and the decisions */
     char isa[16], version[16];
-    struct sn_arch arch;              /* the net of SN_PHASE_FINAL */
-    bool has_arch;                    /* known once the search is over */
-    struct sn_gumbel_state gumbel;    /* SN_PHASE_SEARCH */
-}; /* about 420 KB: on the heap, please */
+    struct sn_arch arch;           /* the net of SN_PHASE_FINAL */
+    bool has_arch;                 /* known once the search is over */
+    struct sn_gumbel_state gumbel; /* SN_PHASE_SEARCH */
+};                                 /* about 420 KB: on the heap, please */
 
 /* Saves *c and, unless net is NULL (a phase that is done), the weights and
  * momenta of `net`.  The checkpoint before becomes the previous one.
@@ -72,8 +72,8 @@ struct sn_checkpoint_file;
  * those there are is whole, SN_ERR_MEMORY.  *c is untouched on failure. */
 sn_status sn_checkpoint_open(struct sn_checkpoint_file **file,
                              struct sn_checkpoint *c,
-                             const struct sn_rundir *dir,
-                             struct sn_error *note, struct sn_error *err);
+                             const struct sn_rundir *dir, struct sn_error *note,
+                             struct sn_error *err);
 
 /* Weights and momenta into `net`, whose entries must be those of the file:
  * SN_ERR_INPUT else. */

@@ -67,8 +67,8 @@ static sn_status open_loader(struct evaluation *v, sn_split_name split,
     const struct sn_images *images = &v->data.test;
     int n = images->n;
     if (split == SN_SPLIT_VAL) {
-        SN_TRY(sn_split_make(&v->split, &v->data, s->data.val, 0, s->seed,
-                             err));
+        SN_TRY(
+            sn_split_make(&v->split, &v->data, s->data.val, 0, s->seed, err));
         images = &v->data.train;
         index = v->split.val;
         n = v->split.n_val;

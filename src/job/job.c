@@ -36,9 +36,8 @@ static sn_status open_old(struct sn_job *j, struct sn_error *err)
 {
     char path[SN_RUN_PATH];
     SN_TRY(sn_rundir_open(&j->dir, j->ask->resume, err));
-    return sn_job_config_read(&j->config,
-                              sn_rundir_file(&j->dir, "config.ini", path), NULL,
-                              0, err);
+    return sn_job_config_read(
+        &j->config, sn_rundir_file(&j->dir, "config.ini", path), NULL, 0, err);
 }
 
 static sn_status open_config(struct sn_job *j, struct sn_error *err)
@@ -47,8 +46,8 @@ static sn_status open_config(struct sn_job *j, struct sn_error *err)
     if (q->resume)
         SN_TRY(open_old(j, err));
     else
-        SN_TRY(sn_job_config_read(&j->config, q->config, q->over, q->n_over,
-                                  err));
+        SN_TRY(
+            sn_job_config_read(&j->config, q->config, q->over, q->n_over, err));
     SN_TRY(sn_job_config_follow(&j->config, err));
     j->threads = sn_job_threads(q->threads, &j->config.run);
     omp_set_num_threads(j->threads);
@@ -141,7 +140,8 @@ static sn_status make_dir(struct sn_job *j, struct sn_error *err)
     const struct sn_job_request *q = j->ask;
     if (q->resume)
         return SN_OK;
-    SN_TRY(sn_rundir_create(&j->dir, q->config, j->config.run.dir, q->dir, err));
+    SN_TRY(
+        sn_rundir_create(&j->dir, q->config, j->config.run.dir, q->dir, err));
     char *text = sn_config_text(j->config.source);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the config's text");
@@ -214,19 +214,16 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
         sn_text_bytes(left, sizeof left, (double)p->available);
     char nets[SN_NETS_TEXT];
     if (p->searches)
-        SN_TRY(sn_job_say(j, err, "%-8s %s nets, latency %s to %s on %s",
-                          "space", sn_job_plan_nets(nets, p),
-                          sn_text_time(low, sizeof low, p->lowest),
-                          sn_text_time(high, sizeof high, p->highest),
-                          j->config.npu.name));
-    SN_TRY(sn_job_say(j, err, "%-8s %s of latency; the baseline takes %s",
-                      "budget", budget,
-                      sn_text_time(base, sizeof base,
-                                   p->baseline_cost.seconds)));
-    return sn_job_say(j, err, "%-8s %s planned, %s left", "memory",
-                      sn_text_bytes(peak, sizeof peak,
-                                    (double)sn_job_plan_peak(p)),
-                      left);
+        SN_TRY(sn_job_say(
+            j, err, "%-8s %s nets, latency %s to %s on %s", "space",
+            sn_job_plan_nets(nets, p), sn_text_time(low, sizeof low, p->lowest),
+            sn_text_time(high, sizeof high, p->highest), j->config.npu.name));
+    SN_TRY(sn_job_say(
+        j, err, "%-8s %s of latency; the baseline takes %s", "budget", budget,
+        sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
+    return sn_job_say(
+        j, err, "%-8s %s planned, %s left", "memory",
+        sn_text_bytes(peak, sizeof peak, (double)sn_job_plan_peak(p)), left);
 }
 
 static sn_status say_head(struct sn_job *j, struct sn_error *err)
@@ -240,8 +237,7 @@ static sn_status say_head(struct sn_job *j, struct sn_error *err)
         return sn_job_say(j, err, "%-8s nothing is left to do", "finished");
     if (j->saved)
         return sn_job_say(j, err, "%-8s phase %s, epoch %d, step %d of it",
-                          "resumed",
-                          sn_phase_name((sn_phase)j->at->phase),
+                          "resumed", sn_phase_name((sn_phase)j->at->phase),
                           j->at->train.epoch + 1, j->at->train.batch + 1);
     SN_TRY(say_data(j, err));
     return say_plan(j, err);

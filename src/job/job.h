@@ -21,8 +21,8 @@ struct sn_job_request {
     int n_over;
     int threads; /* -j: 0: as the config says */
     unsigned isa;
-    bool force;  /* go on although the instruction set is another */
-    FILE *out;   /* progress; NULL: none */
+    bool force;          /* go on although the instruction set is another */
+    FILE *out;           /* progress; NULL: none */
     const char *command; /* the command line, for env.json */
     /* The number of the signal that asks the run to stop, 0: none so far. */
     const volatile sig_atomic_t *stop;

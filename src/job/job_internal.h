@@ -18,9 +18,10 @@ struct sn_job {
     struct sn_progress progress;
     struct sn_dataset data;
     struct sn_split split;
-    struct sn_job_plan *plan;         /* owned */
-    struct sn_checkpoint *at;         /* owned: where the job stands */
-    struct sn_checkpoint_file *saved; /* owned: weights to go on with, or NULL */
+    struct sn_job_plan *plan; /* owned */
+    struct sn_checkpoint *at; /* owned: where the job stands */
+    struct sn_checkpoint_file
+        *saved;           /* owned: weights to go on with, or NULL */
     double phase_clock;   /* when this process took up the phase */
     double phase_seconds; /* that the phase had taken before */
     double saved_clock;   /* when the last checkpoint was written */

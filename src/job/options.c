@@ -17,7 +17,9 @@ enum { ARCH_TEXT_MAX = 1 << 20 }; /* bytes of an arch file at most */
 static const struct sn_option_name task_names[] = {
     {"classify", SN_TASK_CLASSIFY}, {NULL, 0}};
 static const struct sn_option_name baseline_names[] = {
-    {"yes", SN_BASELINE_TRAIN}, {"cost-only", SN_BASELINE_COST_ONLY}, {NULL, 0}};
+    {"yes", SN_BASELINE_TRAIN},
+    {"cost-only", SN_BASELINE_COST_ONLY},
+    {NULL, 0}};
 
 #define RUN(name) offsetof(struct sn_run_options, name)
 
@@ -56,17 +58,17 @@ static const struct sn_option baseline_rows[] = {
 };
 /* clang-format on */
 
-const struct sn_option_table sn_run_table = {
-    .section = "run",
-    .help = "the run itself",
-    .rows = run_rows,
-    .count = sizeof run_rows / sizeof *run_rows};
+const struct sn_option_table sn_run_table = {.section = "run",
+                                             .help = "the run itself",
+                                             .rows = run_rows,
+                                             .count = sizeof run_rows /
+                                                      sizeof *run_rows};
 
-const struct sn_option_table sn_task_table = {
-    .section = "task",
-    .help = "what is learnt",
-    .rows = task_rows,
-    .count = sizeof task_rows / sizeof *task_rows};
+const struct sn_option_table sn_task_table = {.section = "task",
+                                              .help = "what is learnt",
+                                              .rows = task_rows,
+                                              .count = sizeof task_rows /
+                                                       sizeof *task_rows};
 
 const struct sn_option_table sn_baseline_table = {
     .section = "baseline",

@@ -14,8 +14,8 @@
 /* Section [run]. */
 struct sn_run_options {
     uint64_t seed;
-    char dir[SN_TEXT_MAX]; /* where run directories are made */
-    int threads;           /* 0: all cores */
+    char dir[SN_TEXT_MAX];         /* where run directories are made */
+    int threads;                   /* 0: all cores */
     struct sn_quantity checkpoint; /* seconds between two */
 };
 

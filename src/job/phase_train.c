@@ -13,10 +13,10 @@ enum { CURVE_POINTS = 10 }; /* validations over a whole training */
 struct training {
     struct sn_supernet net;
     struct sn_graph graph;
-    struct sn_loader loader;              /* augmented, shuffled */
-    struct sn_loader plain, val, test;    /* as they are, in order */
-    int *every;                           /* [n] indices of all test images */
-    int *labels;                          /* [batch] */
+    struct sn_loader loader;           /* augmented, shuffled */
+    struct sn_loader plain, val, test; /* as they are, in order */
+    int *every;                        /* [n] indices of all test images */
+    int *labels;                       /* [batch] */
     struct sn_trainer trainer;
 };
 
@@ -86,15 +86,13 @@ static sn_status open_weights(struct training *t, struct sn_job *j,
 }
 
 static sn_status open_training(struct training *t, struct sn_job *j,
-                               const struct sn_arch *arch,
-                               struct sn_error *err)
+                               const struct sn_arch *arch, struct sn_error *err)
 {
     struct sn_space *space = malloc(sizeof *space);
     if (!space)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a net");
     sn_arch_space(space, arch);
-    sn_status rc =
-        sn_supernet_init(&t->net, space, j->config.run.seed, err);
+    sn_status rc = sn_supernet_init(&t->net, space, j->config.run.seed, err);
     free(space);
     if (rc != SN_OK)
         return rc;

@@ -19,8 +19,8 @@ static double budget_seconds(const struct sn_quantity *q, double baseline)
 }
 
 /* Without a search: the arch file's net, or the baseline. */
-static sn_status take_only(struct sn_job_plan *p,
-                           const struct sn_job_config *c, struct sn_error *err)
+static sn_status take_only(struct sn_job_plan *p, const struct sn_job_config *c,
+                           struct sn_error *err)
 {
     const struct sn_space *s = &p->space;
     p->only = c->has_arch ? c->arch : p->baseline;
@@ -102,9 +102,9 @@ static void hungriest(struct sn_arch *arch, const struct sn_space *space)
                 const struct sn_op_space *of = &b->of[b->op[i]];
                 const int e = of->e[of->n_e - 1];
                 /* an IBN keeps E*x before the stride and dw(..) behind it */
-                const double kept = e * (b->op[i] == SN_OP_IBN && e > 1
-                                             ? stride * stride + 1.0
-                                             : 1.0);
+                const double kept =
+                    e * (b->op[i] == SN_OP_IBN && e > 1 ? stride * stride + 1.0
+                                                        : 1.0);
                 if (kept <= most)
                     continue;
                 most = kept;
@@ -126,9 +126,9 @@ static double weight_bytes(const struct sn_job_plan *p)
             const struct sn_block_space *b = &s->stage[is].block[ib];
             for (int i = 0; i < b->n_op; i++) {
                 const struct sn_op_space *of = &b->of[b->op[i]];
-                params += p->cost.block[is][ib][b->op[i]][of->n_k - 1]
-                                       [of->n_e - 1]
-                              .params;
+                params +=
+                    p->cost.block[is][ib][b->op[i]][of->n_k - 1][of->n_e - 1]
+                        .params;
             }
         }
     return 3 * sizeof(sn_real) * params;
@@ -163,8 +163,8 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     if (p->available > 0 && weight_bytes(p) > (double)p->available)
         return refuse(weight_bytes(p), p->available, err);
 
-    SN_TRY(sn_supernet_init(&net, p->searches ? &p->space : &alone,
-                            c->run.seed, err));
+    SN_TRY(sn_supernet_init(&net, p->searches ? &p->space : &alone, c->run.seed,
+                            err));
     sn_status rc = sn_graph_init(&graph, k, threads, err);
     if (rc == SN_OK) {
         const size_t weights = net.params.arena.size;

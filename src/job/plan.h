@@ -22,7 +22,7 @@ struct sn_job_plan {
     size_t search_bytes; /* weights and graph of the search */
     size_t final_bytes;  /* the same of the largest net in final training */
     size_t available;    /* what the system has left; 0: unknown */
-}; /* about 1.5 MB: on the heap, please */
+};                       /* about 1.5 MB: on the heap, please */
 
 /* Space, costs and budget, for images of so many channels and classes.
  * SN_ERR_CONFIG, SN_ERR_NUMERIC. */

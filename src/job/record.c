@@ -65,8 +65,7 @@ sn_status sn_job_save(struct sn_job *j, const struct sn_supernet *net,
 static bool save_is_due(const struct sn_job *j)
 {
     const struct sn_quantity *every = &j->config.run.checkpoint;
-    return every->set &&
-           sn_clock_seconds() - j->saved_clock >= every->value;
+    return every->set && sn_clock_seconds() - j->saved_clock >= every->value;
 }
 
 /* ---- steps ---- */
@@ -117,8 +116,8 @@ static sn_status log_epoch(struct sn_job *j, const struct sn_epoch_row *row,
     const bool search = j->at->phase == SN_PHASE_SEARCH;
     struct sn_log_file *log = &j->dir.log[SN_LOG_EPOCHS];
     struct sn_text t = {0};
-    if (r->epoch == 0 && j->at->phase == (j->plan->searches ? SN_PHASE_SEARCH
-                                                            : SN_PHASE_FINAL))
+    if (r->epoch == 0 &&
+        j->at->phase == (j->plan->searches ? SN_PHASE_SEARCH : SN_PHASE_FINAL))
         sn_text_add(&t, "%s", epochs_header);
     sn_text_add(&t, "%s,%d", sn_phase_name((sn_phase)j->at->phase),
                 r->epoch + 1);
@@ -161,12 +160,11 @@ static sn_status end_epoch(struct sn_job *j, const struct sn_epoch_row *row,
     } else if (isfinite(row->val)) {
         snprintf(more, sizeof more, "  val %5.1f %%", 100 * row->val);
     }
-    return sn_job_say(j, err,
-                      "%-8s %*d/%d  loss %.3f  acc %5.1f %%%s  %.0f img/s  %s",
-                      j->progress.phase, j->progress.epochs > 99 ? 3 : 2,
-                      r->epoch + 1, j->progress.epochs, r->epoch_loss,
-                      100 * r->epoch_accuracy, more, rate,
-                      sn_text_elapsed(wait, sizeof wait, seconds));
+    return sn_job_say(
+        j, err, "%-8s %*d/%d  loss %.3f  acc %5.1f %%%s  %.0f img/s  %s",
+        j->progress.phase, j->progress.epochs > 99 ? 3 : 2, r->epoch + 1,
+        j->progress.epochs, r->epoch_loss, 100 * r->epoch_accuracy, more, rate,
+        sn_text_elapsed(wait, sizeof wait, seconds));
 }
 
 /* ---- after every step ---- */

@@ -25,9 +25,8 @@ struct search {
 static sn_status read_config(struct search *s, struct sn_error *err)
 {
     char path[SN_RUN_PATH];
-    SN_TRY(sn_job_config_read(&s->config,
-                              sn_rundir_file(&s->dir, "config.ini", path), NULL,
-                              0, err));
+    SN_TRY(sn_job_config_read(
+        &s->config, sn_rundir_file(&s->dir, "config.ini", path), NULL, 0, err));
     if (s->config.search.mode == SN_SEARCH_NONE)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: trained one net and searched none (mode = none); "
@@ -48,8 +47,8 @@ static sn_status parse_arch(struct search *s, const char *text,
                             const char *name, struct sn_error *err)
 {
     SN_TRY(sn_arch_parse(&s->found, text, name, err));
-    SN_TRY(sn_job_space(&s->space, &s->config, s->found.c, s->found.classes,
-                        err));
+    SN_TRY(
+        sn_job_space(&s->space, &s->config, s->found.c, s->found.classes, err));
     sn_decisions_make(&s->decisions, &s->space);
     return SN_OK;
 }
@@ -133,8 +132,8 @@ static sn_status make_dir(struct sn_rundir *out, const struct sn_rundir *run,
     char name[SN_RUN_PATH];
     if (strlen(latency) > LATENCY_MAX)
         return sn_fail(err, SN_ERR_CONFIG,
-                       "--latency: '%.20s...' has more than %d letters", latency,
-                       LATENCY_MAX);
+                       "--latency: '%.20s...' has more than %d letters",
+                       latency, LATENCY_MAX);
     size_t n = (size_t)snprintf(name, sizeof name, "derive/");
     for (const char *c = latency; *c; c++)
         if (*c != ' ' && *c != '\t')
@@ -173,8 +172,8 @@ static sn_status derive(struct search *s, struct sn_job_result *r,
     table_cost(&r->baseline.cost, s, &r->baseline.arch);
     r->seed = s->config.run.seed;
     r->searched = r->has_baseline = true;
-    r->budget = budget.percent ? budget.value * r->baseline.cost.seconds
-                               : budget.value;
+    r->budget =
+        budget.percent ? budget.value * r->baseline.cost.seconds : budget.value;
     SN_TRY(sn_derive(&r->net.arch, &s->space, &s->decisions, &s->table,
                      s->value, r->budget, NULL, err));
     table_cost(&r->net.cost, s, &r->net.arch);

@@ -12,7 +12,8 @@
  * net and baseline, untrained, and r->dir the folder.
  *
  * SN_ERR_CONFIG for a latency that cannot be read, SN_ERR_INPUT for a run
- * without a finished search, SN_ERR_INFEASIBLE, SN_ERR_OUTPUT, SN_ERR_MEMORY. */
+ * without a finished search, SN_ERR_INFEASIBLE, SN_ERR_OUTPUT, SN_ERR_MEMORY.
+ */
 sn_status sn_rederive(struct sn_job_result *r, const char *run,
                       const char *latency, struct sn_error *err);
 

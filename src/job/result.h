@@ -20,8 +20,8 @@ struct sn_net_result {
 
 struct sn_job_result {
     uint64_t seed;
-    double budget;  /* seconds; 0: none */
-    bool searched;  /* else one net was trained */
+    double budget; /* seconds; 0: none */
+    bool searched; /* else one net was trained */
     double search_seconds;
     struct sn_net_result net;
     bool has_baseline; /* false when the net is the baseline itself */

@@ -20,9 +20,9 @@ static const char *const log_names[SN_RUN_LOGS] = {
 };
 
 enum {
-    SAME_SECOND_MAX = 100,   /* runs of one name started within a second */
-    FILE_NAME_ROOM = 64,     /* of SN_RUN_PATH: for the names of our files */
-    READ_MAX = 64 << 20      /* bytes of a text file that we wrote */
+    SAME_SECOND_MAX = 100, /* runs of one name started within a second */
+    FILE_NAME_ROOM = 64,   /* of SN_RUN_PATH: for the names of our files */
+    READ_MAX = 64 << 20    /* bytes of a text file that we wrote */
 };
 
 /* The config's file name without folder and `.ini`. */

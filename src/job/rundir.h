@@ -27,7 +27,8 @@ struct sn_rundir {
 /* Makes a run directory: `exact` where that is not NULL (it may be there
  * already, when it is empty), else parent/NAME-YYYYMMDD-HHMMSS, with NAME from
  * the config's file name, and points parent/latest to it.  A file is written
- * in it, so that a place that cannot be written to fails now.  SN_ERR_OUTPUT. */
+ * in it, so that a place that cannot be written to fails now.  SN_ERR_OUTPUT.
+ */
 sn_status sn_rundir_create(struct sn_rundir *d, const char *config,
                            const char *parent, const char *exact,
                            struct sn_error *err);

@@ -41,7 +41,8 @@ static void checksum(char text[CHECKSUM_TEXT],
     }
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)meta, key, value) {
+    json_object_foreach((json_t *)meta, key, value)
+    {
         if (strcmp(key, checksum_key) != 0)
             sum += hash_text(hash_text(SN_HASH_START, key),
                              json_string_value(value));

@@ -212,7 +212,8 @@ static sn_status read_number(const struct sn_tensor_file *f, const char *key,
     if (sn_option_parse(&row, value, text, NULL, &why) != SN_OK)
         return sn_fail(err, SN_ERR_INPUT, "%s: %s: %s", f->path, key, why.text);
     if (*value > most)
-        return sn_fail(err, SN_ERR_INPUT, "%s: %s: %" PRIu64
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: %s: %" PRIu64
                        " is out of range; expected at most %" PRIu64,
                        f->path, key, *value, most);
     return SN_OK;

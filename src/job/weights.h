@@ -13,12 +13,11 @@
 #include "search/supernet.h"
 
 #define SN_SUPERNET_FILE "supernet.safetensors"
-#define SN_SUBNET_FILE "subnet.safetensors"
+#define SN_SUBNET_FILE   "subnet.safetensors"
 #define SN_BASELINE_FILE "baseline.safetensors"
 
 sn_status sn_supernet_save(const struct sn_rundir *dir,
-                           const struct sn_supernet *net,
-                           struct sn_error *err);
+                           const struct sn_supernet *net, struct sn_error *err);
 
 /* Into a net of the same space.  SN_ERR_INPUT when the file is missing,
  * damaged or another space's. */

@@ -99,9 +99,8 @@ static void fill(struct line *l, const struct sn_progress *p,
 {
     char text[80], wait[SN_QUANTITY_TEXT];
     const double took = now - p->epoch_start;
-    const double left =
-        (now - p->phase_start) / (double)p->steps *
-        (double)(r->steps - r->step - 1);
+    const double left = (now - p->phase_start) / (double)p->steps *
+                        (double)(r->steps - r->step - 1);
 
     snprintf(text, sizeof text, "%3d %%", 100 * (r->batch + 1) / r->batches);
     add(l, text);

@@ -8,7 +8,9 @@
 
 #include "train/trainer.h"
 
-enum { SN_PROGRESS_LINE = 256 }; /* bytes of a line, multi-byte signs included */
+enum {
+    SN_PROGRESS_LINE = 256
+}; /* bytes of a line, multi-byte signs included */
 
 struct sn_progress {
     FILE *out;    /* borrowed; NULL: nothing is shown */

@@ -19,9 +19,14 @@ struct fixture {
 
 static void tiny_space(struct sn_space *space, int width)
 {
-    *space = (struct sn_space){
-        .h = 8, .w = 8, .c = 3, .classes = 4, .stem = 4, .stem_stride = 1,
-        .act = SN_ACT_RELU, .n_stages = 1};
+    *space = (struct sn_space){.h = 8,
+                               .w = 8,
+                               .c = 3,
+                               .classes = 4,
+                               .stem = 4,
+                               .stem_stride = 1,
+                               .act = SN_ACT_RELU,
+                               .n_stages = 1};
     struct sn_stage_space *s = &space->stage[0];
     s->width = width;
     s->stride = 1;
@@ -77,8 +82,7 @@ static sn_status load(struct fixture *f, struct sn_checkpoint *got,
                       struct sn_error *note)
 {
     struct sn_checkpoint_file *file;
-    const sn_status rc =
-        sn_checkpoint_open(&file, got, &f->dir, note, &f->err);
+    const sn_status rc = sn_checkpoint_open(&file, got, &f->dir, note, &f->err);
     if (rc == SN_OK)
         sn_checkpoint_close(file);
     return rc;
@@ -222,8 +226,11 @@ static void forged_states_are_refused(void **state)
     struct sn_error note;
     static const char head[] = "version=1\nisa=ref\nconfig=1\ncost=1\n";
     static const char *const bad[] = {
-        "", "version=1\n", "isa=ref\nversion=1\n",
-        "version=\n", "version=0123456789abcdef\n",
+        "",
+        "version=1\n",
+        "isa=ref\nversion=1\n",
+        "version=\n",
+        "version=0123456789abcdef\n",
     };
     const char *is = "supernet-checkpoint 1";
     forge(f, NULL, "");
@@ -240,9 +247,9 @@ static void forged_states_are_refused(void **state)
         check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
                     "its state has no proper");
     }
-    static const char *const phases[] = {"phase=4\n", "phase=-1\n",
-                                         "phase=x\n", "phase=1 \n", "phase=\n",
-                                         "phase=99999999999999999999999\n"};
+    static const char *const phases[] = {
+        "phase=4\n",  "phase=-1\n", "phase=x\n",
+        "phase=1 \n", "phase=\n",   "phase=99999999999999999999999\n"};
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         char text[128];
         snprintf(text, sizeof text, "%s%s", head, phases[i]);
