@@ -289,7 +289,7 @@ static sn_status read_epoch(struct lines *in, double *value,
     for (int id = 0; id < d->count; id++)
         for (int i = 0; i < d->item[id].n; i++) {
             char prefix[PREFIX_TEXT];
-            double x[3]; /* probability, value, latency */
+            double x[3] = {0}; /* probability, value, latency */
             value_prefix(prefix, sizeof prefix, space, &d->item[id], i, epoch);
             SN_TRY(read_row(in, prefix, x, 3));
             value[d->item[id].first + i] = x[1];
