@@ -34,7 +34,7 @@ static void block_rows(struct sn_text *t, const struct sn_job_plan *p, int is,
                        int ib)
 {
     const struct sn_block_space *b = &p->space.stage[is].block[ib];
-    char name[32], shape[32], option[32];
+    char name[48], shape[48], option[48];
     snprintf(name, sizeof name, "stage.%d.block.%d", is + 1, ib + 1);
     for (int i = 0; i < b->n_op; i++) {
         const sn_block_op op = b->op[i];

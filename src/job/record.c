@@ -152,16 +152,16 @@ static sn_status end_epoch(struct sn_job *j, const struct sn_epoch_row *row,
         char expected[SN_QUANTITY_TEXT], argmax[SN_QUANTITY_TEXT];
         char held_out[40] = "";
         if (isfinite(row->held_out))
-            snprintf(held_out, sizeof held_out, "  held-out %5.1f %%",
+            snprintf(held_out, sizeof held_out, "  held %5.1f %%",
                      100 * row->held_out);
-        snprintf(more, sizeof more, "%s  E[LAT] %s  argmax %s", held_out,
+        snprintf(more, sizeof more, "%s  E[LAT] %s, argmax %s", held_out,
                  sn_text_time(expected, sizeof expected, r->expected),
                  sn_text_time(argmax, sizeof argmax, r->argmax));
     } else if (isfinite(row->val)) {
         snprintf(more, sizeof more, "  val %5.1f %%", 100 * row->val);
     }
     return sn_job_say(
-        j, err, "%-8s %*d/%d  loss %.3f  acc %5.1f %%%s  %.0f img/s  %s",
+        j, err, "%-8s %*d/%d  loss %.3f  acc %5.1f %%%s  %.0f img/s, %s",
         j->progress.phase, j->progress.epochs > 99 ? 3 : 2, r->epoch + 1,
         j->progress.epochs, r->epoch_loss, 100 * r->epoch_accuracy, more, rate,
         sn_text_elapsed(wait, sizeof wait, seconds));

@@ -1,6 +1,6 @@
 /* The progress bar:
  *
- *   search   3/8  =====>.......  62 %  212 img/s  loss 1.483  acc 46.2 % ...
+ *   search   3/8  =====.......  62 %  212 img/s  loss 1.483  acc 46.2 % ...
  *
  * What is known of a step is put into columns, the bar takes what is left of
  * the terminal's width; columns that do not fit are left out from the end. */
@@ -89,7 +89,7 @@ static void add_latency(struct line *l, const struct sn_progress *p,
     sn_text_time(now, sizeof now, expected);
     snprintf(text, sizeof text, "E[LAT] %s", now);
     if (p->budget > 0)
-        snprintf(text, sizeof text, "E[LAT] %s of %s", now,
+        snprintf(text, sizeof text, "E[LAT] %s/%s", now,
                  sn_text_time(budget, sizeof budget, p->budget));
     add(l, text);
 }
@@ -111,11 +111,11 @@ static void fill(struct line *l, const struct sn_progress *p,
     add(l, text);
     snprintf(text, sizeof text, "acc %.1f %%", 100 * r->epoch_accuracy);
     add(l, text);
+    if (r->expected > 0)
+        add_latency(l, p, r->expected);
     snprintf(text, sizeof text, "eta %s",
              sn_text_elapsed(wait, sizeof wait, left));
     add(l, text);
-    if (r->expected > 0)
-        add_latency(l, p, r->expected);
     snprintf(text, sizeof text, "lr %.4f", r->lr);
     add(l, text);
 }
