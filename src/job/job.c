@@ -101,6 +101,7 @@ static sn_status open_checkpoint(struct sn_job *j, struct sn_error *note,
     uint64_t hash;
     if (!j->ask->resume)
         return SN_OK;
+    SN_TRY(sn_rundir_lock(&j->dir, err));
     SN_TRY(hash_config(j, &hash, err));
     SN_TRY(sn_checkpoint_open(&j->saved, j->at, &j->dir, note, err));
     return j->saved ? check_origin(j, hash, err) : SN_OK;
@@ -142,6 +143,7 @@ static sn_status make_dir(struct sn_job *j, struct sn_error *err)
         return SN_OK;
     SN_TRY(
         sn_rundir_create(&j->dir, q->config, j->config.run.dir, q->dir, err));
+    SN_TRY(sn_rundir_lock(&j->dir, err));
     char *text = sn_config_text(j->config.source);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the config's text");

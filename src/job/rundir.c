@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ static const char *const log_names[SN_RUN_LOGS] = {
     [SN_LOG_STEPS] = "steps.jsonl",
     [SN_LOG_VALUES] = "values.csv",
 };
+
+static const char lock_name[] = "lock";
 
 enum {
     SAME_SECOND_MAX = 100, /* runs of one name started within a second */
@@ -158,6 +161,27 @@ sn_status sn_rundir_open(struct sn_rundir *d, const char *path,
     return SN_OK;
 }
 
+/* The lock is on a file of its own, since closing any other view of a file
+ * drops it; what a killed run leaves of it locks nothing.  A file system that
+ * knows no locks goes without. */
+sn_status sn_rundir_lock(struct sn_rundir *d, struct sn_error *err)
+{
+    char path[SN_RUN_PATH];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const int fd =
+        open(sn_rundir_file(d, lock_name, path), O_RDWR | O_CREAT, 0666);
+    if (fd < 0)
+        return sn_fail(err, SN_ERR_OUTPUT, "%s: %s", path, strerror(errno));
+    if (fcntl(fd, F_SETLK, &lock) != 0 &&
+        (errno == EACCES || errno == EAGAIN)) {
+        close(fd);
+        return sn_fail(err, SN_ERR_OUTPUT,
+                       "%s: another supernet is at work in this run", d->path);
+    }
+    d->lock = fd;
+    return SN_OK;
+}
+
 sn_status sn_rundir_logs(struct sn_rundir *d, const size_t *keep,
                          struct sn_error *err)
 {
@@ -211,4 +235,10 @@ void sn_rundir_close(struct sn_rundir *d)
     for (int i = 0; i < SN_RUN_LOGS; i++)
         sn_log_file_close(&d->log[i]);
     memset(d->log, 0, sizeof d->log);
+    if (d->lock > 0) {
+        char path[SN_RUN_PATH];
+        unlink(sn_rundir_file(d, lock_name, path));
+        close(d->lock);
+    }
+    d->lock = 0;
 }

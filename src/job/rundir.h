@@ -22,6 +22,7 @@ typedef enum {
 struct sn_rundir {
     char path[SN_RUN_PATH]; /* as it was given or made */
     struct sn_log_file log[SN_RUN_LOGS];
+    int lock; /* descriptor that holds the lock, 0: none */
 };
 
 /* Makes a run directory: `exact` where that is not NULL (it may be there
@@ -36,6 +37,10 @@ sn_status sn_rundir_create(struct sn_rundir *d, const char *config,
 /* One that is there.  SN_ERR_INPUT when `path` is none. */
 sn_status sn_rundir_open(struct sn_rundir *d, const char *path,
                          struct sn_error *err);
+
+/* Keeps other processes from writing in it until it is closed.
+ * SN_ERR_OUTPUT when one does already. */
+sn_status sn_rundir_lock(struct sn_rundir *d, struct sn_error *err);
 
 /* Opens the append-only files after cutting each to keep[] bytes; NULL: all
  * are emptied.  SN_ERR_INPUT when one is shorter than that, SN_ERR_OUTPUT. */

@@ -82,7 +82,7 @@ for file in config.ini env.json log.txt epochs.csv steps.jsonl table.csv \
     [ -s "run/$file" ]
     verdict "the run left $file" $?
 done
-[ -z "$(ls run | grep -E 'tmp|next|probe')" ]
+[ -z "$(ls run | grep -E 'tmp|next|probe|lock')" ]
 verdict 'nothing half-written is left' $?
 [ "$(awk '{ if (length > most) most = length } END { print most }' out)" -le 100 ]
 verdict 'the card fits in 100 columns' $?

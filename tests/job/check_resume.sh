@@ -126,6 +126,21 @@ for signal in INT TERM; do
     verdict "SIG$signal ends with $code (was $got) and says how to go on" $?
 done
 
+# Two at a time do not write in one run.
+rm -rf stopped
+"$supernet" train tiny.ini -j 1 -q -s search.epochs=500 -o stopped >out 2>err &
+pid=$!
+while [ ! -e stopped/checkpoint.safetensors ] && kill -0 $pid; do
+    sleep 0.02
+done 2>/dev/null
+"$supernet" train --resume stopped -q >out 2>err2
+[ $? -eq 1 ] && grep -q 'another supernet is at work' err2
+verdict 'a run that is at work is left alone' $?
+kill -INT $pid
+wait $pid
+[ ! -e stopped/lock ]
+verdict 'its lock is gone with it' $?
+
 # The interrupted run stands where it was told to be, and is of its config.
 "$supernet" train tiny.ini -j 1 -q -o again >out 2>err &
 pid=$!
