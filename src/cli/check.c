@@ -183,6 +183,7 @@ static sn_status open_check(struct check *k, const struct sn_cli *a,
     SN_TRY(sn_dataset_open(&k->data, &c->data, c->run.seed, err));
     SN_TRY(sn_split_make(&k->split, &k->data, c->data.val, c->search.arch_split,
                          c->run.seed, err));
+    SN_TRY(sn_job_plan_batches(c, &k->split, err));
     SN_TRY(
         sn_job_plan_costs(&k->plan, c, k->data.train.c, k->data.classes, err));
     return sn_job_plan_memory(&k->plan, c, &k->data, &kernels, threads, err);

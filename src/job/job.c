@@ -127,6 +127,7 @@ static sn_status make_plan(struct sn_job *j, struct sn_error *err)
         return sn_job_plan_costs(j->plan, &j->config, j->at->arch.c,
                                  j->at->arch.classes, err);
     SN_TRY(open_data(j, err));
+    SN_TRY(sn_job_plan_batches(&j->config, &j->split, err));
     SN_TRY(sn_job_plan_costs(j->plan, &j->config, j->data.train.c,
                              j->data.classes, err));
     SN_TRY(sn_job_plan_feasible(j->plan, err));

@@ -51,6 +51,32 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
     return take_only(p, c, err);
 }
 
+sn_status sn_job_plan_batches(const struct sn_job_config *c,
+                              const struct sn_split *split,
+                              struct sn_error *err)
+{
+    const bool searches = c->search.mode != SN_SEARCH_NONE;
+    const struct {
+        const char *section, *what;
+        int batch, images;
+    } part[] = {
+        {"search", "for the weights", searches ? c->search.batch : 0,
+         split->n_weights},
+        {"search", "held out for the architecture",
+         searches ? c->search.batch : 0, split->n_arch},
+        {"train", "to train on", c->train.batch, split->n_full},
+    };
+    sn_status rc = SN_OK;
+    if (err)
+        err->text[0] = '\0';
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        if (part[i].batch > part[i].images)
+            rc = sn_config_fault(c->source, err, part[i].section, "batch",
+                                 "a batch of %d is more than the %d images %s",
+                                 part[i].batch, part[i].images, part[i].what);
+    return rc;
+}
+
 sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
                                struct sn_error *err)
 {

@@ -30,6 +30,12 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
                             const struct sn_job_config *c, int channels,
                             int classes, struct sn_error *err);
 
+/* Whether every part of the images fills a batch.  SN_ERR_CONFIG, all faults at
+ * their place in the config. */
+sn_status sn_job_plan_batches(const struct sn_job_config *c,
+                              const struct sn_split *split,
+                              struct sn_error *err);
+
 /* Whether some net meets the budget.  SN_ERR_INFEASIBLE with the attainable
  * range. */
 sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
