@@ -68,7 +68,7 @@ static void put(struct dump *d, const char *name, const sn_real *x,
 static void put_param(struct dump *d, const char *before,
                       const struct sn_param *it, const sn_real *flat)
 {
-    char name[SN_PARAM_NAME + 8];
+    char name[SN_PARAM_NAME + 16];
     snprintf(name, sizeof name, "%s%s", before, it->name);
     put(d, name, flat + it->first, 1, it->rows * it->cols, 0);
 }
@@ -299,9 +299,20 @@ static void dump_block(struct dump *d, const struct block_case *c)
     check_guards();
 }
 
-/* ---- twenty steps of net A ---- */
+/* ---- twenty steps of net A ----
+ *
+ * A deep ReLU net at its start is chaotic: its forward pass makes a rounding
+ * error of 1e-7 one of 3e-5, which moves some values past a kink, and so the
+ * gradients of any two orders of summation differ by 1e-2 (PyTorch's in single
+ * and in double precision too).  At a rate of .05 losses are 4e-3 apart after
+ * one step and unrelated after ten, whoever computes them.  Hence the low rate:
+ * the loss falls by .2 in twenty steps, and two runs stay within 3e-4. */
 
-enum { STEPS = 20, BATCH = 16, BATCHES = 4, PIXELS = 32 * 32, CLASSES = 10 };
+#define RATE     5e-5
+#define MOMENTUM 0.9
+#define DECAY    5.0 /* so strong that what decays and what does not shows */
+
+enum { STEPS = 20, BATCH = 32, PIXELS = 32 * 32, CLASSES = 10 };
 
 /* CIFAR MobileNetV2 x1.0: expansion, width, depth, stride. */
 static void make_net_a(struct sn_arch *arch)
@@ -328,12 +339,12 @@ static void make_net_a(struct sn_arch *arch)
     }
 }
 
-/* Batch ib: noise, brighter in a corner that depends on the label. */
-static void make_batch(struct sn_tensor *x, int *labels, uint32_t ib)
+/* Noise, brighter in a band that depends on the label. */
+static void make_batch(struct sn_tensor *x, int *labels)
 {
     const struct sn_rng rng = sn_rng_make(check_seed(), SN_RNG_SYNTHETIC);
     for (int in = 0; in < BATCH; in++) {
-        const uint32_t item = ib * BATCH + (uint32_t)in;
+        const uint32_t item = (uint32_t)in;
         labels[in] = (int)sn_rng_below(rng, 1, item, 0, CLASSES);
         for (int ip = 0; ip < PIXELS; ip++)
             for (int ic = 0; ic < 3; ic++) {
@@ -355,7 +366,7 @@ static struct sn_sgd_group *make_groups(const struct sn_params *p)
         const bool decays =
             it->kind == SN_PARAM_CONV || it->kind == SN_PARAM_LINEAR;
         group[id] = (struct sn_sgd_group){
-            it->first, (size_t)it->rows * (size_t)it->cols, decays ? 5e-4 : 0};
+            it->first, (size_t)it->rows * (size_t)it->cols, decays ? DECAY : 0};
     }
     return group;
 }
@@ -368,26 +379,23 @@ static void train_net_a(struct dump *d, struct sn_supernet *net,
     struct sn_tensor *x = sn_graph_first(g);
     int labels[BATCH];
     sn_real loss[STEPS], label[BATCH];
-    for (int id = 0; id < p->count; id++)
-        put_param(d, "", &p->item[id], p->w);
+    make_batch(x, labels);
+    for (int in = 0; in < BATCH; in++)
+        label[in] = (sn_real)labels[in];
     sn_graph_last(g)->labels = labels;
+    put(d, "x", x->y, BATCH * PIXELS, 3, x->ld);
+    put(d, "label", label, 1, BATCH, 0);
+    for (int id = 0; id < p->count; id++)
+        put_param(d, "start.", &p->item[id], p->w);
     for (int it = 0; it < STEPS; it++) {
-        char name[32];
-        make_batch(x, labels, (uint32_t)(it % BATCHES));
-        if (it < BATCHES) {
-            for (int in = 0; in < BATCH; in++)
-                label[in] = (sn_real)labels[in];
-            snprintf(name, sizeof name, "x.%d", it);
-            put(d, name, x->y, BATCH * PIXELS, 3, x->ld);
-            snprintf(name, sizeof name, "label.%d", it);
-            put(d, name, label, 1, BATCH, 0);
-        }
         sn_params_zero_grad(p);
         sn_graph_fwd(g, SN_MODE_TRAIN);
         sn_graph_bwd(g);
-        sn_sgd_step(k, p->w, p->m, p->g, group, p->count, 0.05, 0.9);
+        sn_sgd_step(k, p->w, p->m, p->g, group, p->count, RATE, MOMENTUM);
         loss[it] = (sn_real)sn_graph_last(g)->mean;
     }
+    for (int id = 0; id < p->count; id++)
+        put_param(d, "end.", &p->item[id], p->w);
     put(d, "losses", loss, 1, STEPS, 0);
     free(group);
 }
@@ -406,12 +414,11 @@ static void dump_net_a(struct dump *d)
     check_ok(sn_graph_init(&g, &k, 4, &err), &err);
     sn_supernet_build_arch(&net, &g, &arch, BATCH, 0.1);
     check_ok(sn_graph_plan(&g, true, &err), &err);
-    fprintf(
-        d->cases,
-        "%s\n  {\"kind\": \"net A\", \"n\": %d, \"steps\": %d, \"batches\": "
-        "%d, \"smoothing\": 0.1, \"decay\": 5e-4, \"lr\": 0.05, "
-        "\"momentum\": 0.9, \"isa\": \"%s\", \"tensors\": {",
-        d->listed++ ? "," : "", BATCH, STEPS, BATCHES, k.isa);
+    fprintf(d->cases,
+            "%s\n  {\"kind\": \"net A\", \"n\": %d, \"steps\": %d, "
+            "\"smoothing\": 0.1, \"decay\": %g, \"lr\": %g, "
+            "\"momentum\": %g, \"isa\": \"%s\", \"tensors\": {",
+            d->listed++ ? "," : "", BATCH, STEPS, DECAY, RATE, MOMENTUM, k.isa);
     d->tensors = 0;
     train_net_a(d, &net, &g, &k);
     fputs("}}", d->cases);

@@ -5,7 +5,8 @@ the same is computed by PyTorch, in double precision, and compared:
 
   IBN and fused-IBN   output, gradients of input and of every parameter, batch
                       mean and variance: 1e-4, relative to the largest value
-  net A               the losses of 20 steps of SGD: 1e-3
+  net A               the losses of 20 steps of SGD: 1e-3; and where each
+                      weight went in them, decay and momentum included
 
 Prints a line for each comparison, and the sum as the last line.  Exit status
 77 where PyTorch is missing.
@@ -25,6 +26,7 @@ except ImportError:
 
 BOUND_TENSOR = 1e-4
 BOUND_LOSS = 1e-3
+BOUND_WAY = 0.1  # gradients of two float programs differ by some .01
 EPS = 1e-5
 ACTS = {
     "none": lambda z: z,
@@ -158,32 +160,40 @@ def net_a(x, w):
     return x @ w["linear.weight"].reshape(1280, 10) + w["linear.bias"]
 
 
+def moved_apart(got, want, start):
+    """How far two ends lie apart, relative to the way from the start."""
+    return ((got - want).norm() / (want - start).norm()).item()
+
+
 def check_net_a(case, tensors, tally):
-    n, batches = case["n"], case["batches"]
-    data = []
-    for ib in range(batches):
-        x = tensors.pop(f"x.{ib}").reshape(n, 32, 32, 3).permute(0, 3, 1, 2)
-        data.append((x, tensors.pop(f"label.{ib}").long()))
-    losses = tensors.pop("losses")
-    w = {t: v.clone().requires_grad_() for t, v in tensors.items()}
-    decays = [v for t, v in w.items() if t.endswith(".weight")
-              and ".depth." not in t]
-    others = [v for t, v in w.items() if not (t.endswith(".weight")
-              and ".depth." not in t)]
+    """In single precision, as PyTorch trains."""
+    tensors = {t: v.float() for t, v in tensors.items()}
+    x = tensors["x"].reshape(case["n"], 32, 32, 3).permute(0, 3, 1, 2)
+    label = tensors["label"].long()
+    start = {t[len("start."):]: v for t, v in tensors.items()
+             if t.startswith("start.")}
+    w = {t: v.clone().requires_grad_() for t, v in start.items()}
+    # convolutions but depthwise ones, and the classifier
+    decays = [t for t in w if t.endswith(".weight") and ".depth." not in t]
     sgd = torch.optim.SGD(
-        [{"params": decays, "weight_decay": case["decay"]},
-         {"params": others, "weight_decay": 0.0}],
+        [{"params": [w[t] for t in decays], "weight_decay": case["decay"]},
+         {"params": [w[t] for t in w if t not in decays],
+          "weight_decay": 0.0}],
         lr=case["lr"], momentum=case["momentum"], nesterov=True)
     for step in range(case["steps"]):
-        x, label = data[step % batches]
         loss = F.cross_entropy(net_a(x, w), label,
                                label_smoothing=case["smoothing"])
         sgd.zero_grad()
         loss.backward()
         sgd.step()
-        got = losses[step].item()
+        got = tensors["losses"][step].item()
         tally.compare(f"net A, step {step + 1}: loss {got:.5f}", "loss",
                       abs(got - loss.item()), BOUND_LOSS)
+    ways = {t: moved_apart(tensors["end." + t], v.detach(), start[t])
+            for t, v in w.items() if t.endswith(".weight")}
+    for t in sorted(ways, key=ways.get)[-3:]:
+        tally.compare("net A, way of a weight: the worst", t[-20:], ways[t],
+                      BOUND_WAY)
 
 
 def load(folder):
