@@ -26,6 +26,14 @@ size_t sn_os_peak_rss(void);
 /* Columns of the terminal behind `f`, 0 when it is none (or does not say). */
 int sn_os_columns(FILE *f);
 
+/* Makes waiting threads give up their core soon.  GNU's OpenMP lets a thread
+ * spin for milliseconds at every barrier; where another program wants the same
+ * core, that makes a training step several times slower (bench/TRIED.md).  The
+ * library reads its settings before main(), so the program starts itself anew,
+ * once, with GOMP_SPINCOUNT set; unless the environment already says how to
+ * wait.  `argv` is main's.  Returns where nothing is to be done or it fails. */
+void sn_os_wait_briefly(char **argv);
+
 /* Name and version of kernel and machine, "Linux 6.1.0 x86_64". */
 void sn_os_name(char *buf, size_t size);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/option.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "job/job.h"
 
@@ -400,6 +401,7 @@ static void print_error(const struct sn_error *err)
 int main(int argc, char **argv)
 {
     static struct sn_error err;
+    sn_os_wait_briefly(argv);
     signal(SIGPIPE, SIG_IGN); /* told as failed writes, not as signals */
     signal(SIGXFSZ, SIG_IGN);
     const sn_status rc = run(argc, argv, &err);

@@ -68,16 +68,6 @@ static void close_search(struct search *s)
     sn_supernet_release(&s->net);
 }
 
-/* E[LAT] and the latency of the argmax net, as the logits stand. */
-static void price(const struct sn_gumbel *g, struct sn_step_report *r)
-{
-    double p[SN_MAX_OPTIONS];
-    int choice[SN_MAX_DECISIONS];
-    sn_gumbel_probabilities(g, p);
-    r->expected = sn_expected_latency(g->cost, g->space, g->d, p, NULL);
-    r->argmax = sn_gumbel_argmax(g, choice);
-}
-
 /* Appends the option values of a finished epoch to values.csv. */
 static sn_status log_values(struct sn_job *j, const struct sn_gumbel *g,
                             int epoch, struct sn_error *err)
@@ -119,7 +109,6 @@ static sn_status run_steps(struct sn_job *j, struct search *s,
         struct sn_epoch_row row = {
             .report = &r, .val = NAN, .held_out_loss = NAN, .held_out = NAN};
         SN_TRY(sn_searcher_step(&s->searcher, &r, err));
-        price(&s->searcher.gumbel, &r);
         if (r.arch_step) {
             at->tally.loss_sum += r.arch_loss * r.arch_images;
             at->tally.correct += r.arch_correct;

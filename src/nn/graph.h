@@ -18,7 +18,7 @@ enum { SN_MAX_LAYERS = 768 };
 
 struct sn_graph {
     const struct sn_kernels *k; /* borrowed */
-    struct sn_layer *layer;     /* [SN_MAX_LAYERS] owned; addresses are stable */
+    struct sn_layer *layer; /* [SN_MAX_LAYERS] owned; addresses are stable */
     int layers;
     struct sn_arena arena;
     struct sn_scratch *scratch; /* [threads] owned */

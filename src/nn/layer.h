@@ -78,15 +78,16 @@ struct sn_linear {
 
 /* Softmax cross-entropy with label smoothing, the mean over the batch:
  *
- *   loss_i = -sum_j t_ij log softmax(x_i)_j,  t = (1 - eps)*onehot + eps/classes
+ *   loss_i = -sum_j t_ij log softmax(x_i)_j,  t = (1 - eps)*onehot +
+ * eps/classes
  *
  * Its out tensor is empty; results lie here. */
 struct sn_loss {
     struct sn_tensor *in;
     const int *labels; /* [n] borrowed, set before every step */
     double smoothing;
-    double *each;      /* [n] loss of each image */
-    int *guess;        /* [n] the class of greatest logit, first on ties */
+    double *each; /* [n] loss of each image */
+    int *guess;   /* [n] the class of greatest logit, first on ties */
     double mean;
     int correct;
 };
@@ -122,7 +123,8 @@ struct sn_layer {
 struct sn_plan {
     struct sn_arena *arena;
     struct sn_scratch_need need;
-    size_t wide;  /* values of wide gradients that live in one layer's backward */
+    size_t
+        wide; /* values of wide gradients that live in one layer's backward */
     sn_real *wides; /* where they go */
     sn_real *slots; /* the weight-gradient slots */
     int threads;

@@ -23,8 +23,8 @@ void sn_linear_plan(struct sn_layer *layer, struct sn_plan *plan)
         sn_tensor_plan_grad(&layer->out, plan->arena);
     sn_stage_plan(&l->stage, plan->arena, &plan->need);
     l->stage.slots = plan->slots;
-    l->slots = sn_arena_take(plan->arena, (size_t)layer->out.c,
-                             sizeof *l->slots);
+    l->slots =
+        sn_arena_take(plan->arena, (size_t)layer->out.c, sizeof *l->slots);
 }
 
 void sn_linear_fwd(struct sn_layer *layer, const struct sn_pass *pass)

@@ -41,7 +41,7 @@ struct sn_params {
     int stats, stats_room;
     bool incomplete; /* an entry found no memory: taking fails */
     size_t total, stat_total;
-    sn_real *w, *g, *m;          /* [total] owned; NULL until taken */
+    sn_real *w, *g, *m;         /* [total] owned; NULL until taken */
     double *mean, *m2, *counts; /* [stat_total], [stat_total], [stats] */
     struct sn_arena arena;
 };

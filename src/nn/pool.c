@@ -20,9 +20,9 @@ void sn_pool_plan(struct sn_layer *layer, struct sn_plan *plan)
     sn_tensor_plan(&layer->out, plan->arena);
     if (plan->backward)
         sn_tensor_plan_grad(&layer->out, plan->arena);
-    p->sums = sn_arena_take(plan->arena,
-                            (size_t)plan->threads * (size_t)p->in->ld,
-                            sizeof *p->sums);
+    p->sums =
+        sn_arena_take(plan->arena, (size_t)plan->threads * (size_t)p->in->ld,
+                      sizeof *p->sums);
     if (plan->need.load < image)
         plan->need.load = image;
 }
@@ -34,8 +34,8 @@ static void pool_image(struct sn_pool *p, struct sn_tensor *out, int in,
     const ptrdiff_t pixels = (ptrdiff_t)p->in->h * p->in->w;
     double *sums = p->sums + (ptrdiff_t)thread * p->in->ld;
     int ld;
-    const sn_real *x = sn_tensor_load(pass->k, p->in, in, 1,
-                                      pass->scratch[thread].load, &ld);
+    const sn_real *x =
+        sn_tensor_load(pass->k, p->in, in, 1, pass->scratch[thread].load, &ld);
     memset(sums, 0, (size_t)c * sizeof *sums);
     pass->k->bias_grad(sums, x, ld, c, pixels);
     for (int ic = 0; ic < c; ic++)

@@ -101,8 +101,7 @@ static ptrdiff_t image_at(const struct sn_tensor *t, int image)
 static void spread(const struct sn_stage *s, const struct sn_kernels *k,
                    const sn_real *x, int x_ld, int count, sn_real *col)
 {
-    const ptrdiff_t step =
-        (ptrdiff_t)s->out->h * s->out->w * weight_rows(s);
+    const ptrdiff_t step = (ptrdiff_t)s->out->h * s->out->w * weight_rows(s);
     for (int in = 0; in < count; in++)
         k->im2col(col + in * step, x + in * image_at(s->in, 1), x_ld, s->in->c,
                   &s->window);
@@ -188,9 +187,10 @@ static void bwd_point(const struct sn_stage *s, const struct sn_kernels *k,
             s->slots + (size_t)ch->u * s->slot_values, cout);
     if (!s->in->wants_grad)
         return;
-    k->gemm(0, 1, pixels, cin, cout, dy, dy_ld, s->mask ? s->masked : s->weight.w,
-            s->mask ? cout : s->weight.ld, sn_tensor_adds(s->in),
-            s->in->dz + image_at(s->in, ch->first), s->in->ld);
+    k->gemm(0, 1, pixels, cin, cout, dy, dy_ld,
+            s->mask ? s->masked : s->weight.w, s->mask ? cout : s->weight.ld,
+            sn_tensor_adds(s->in), s->in->dz + image_at(s->in, ch->first),
+            s->in->ld);
 }
 
 static void bwd_chunk(const struct sn_stage *s, const struct sn_kernels *k,

@@ -43,8 +43,9 @@ struct sn_stage {
 
 /* Scratch of one thread, in values; the graph takes the largest of all. */
 struct sn_scratch_need {
-    size_t load, grad, col; /* x as read; dL/dy; matrix rows and their gradient */
-    size_t slots;           /* weight-gradient slots, all units */
+    size_t load, grad,
+        col;      /* x as read; dL/dy; matrix rows and their gradient */
+    size_t slots; /* weight-gradient slots, all units */
 };
 
 struct sn_scratch {

@@ -54,8 +54,7 @@ void sn_sum_fwd(struct sn_layer *layer, const struct sn_pass *pass)
             const struct sn_tensor *x = s->in[i];
             pass->k->load(out->y + row * out->ld, out->ld, x->y + row * x->ld,
                           x->ld, x->bn ? x->bn->s : NULL,
-                          x->bn ? x->bn->b : NULL,
-                          x->bn ? x->act : SN_ACT_NONE,
+                          x->bn ? x->bn->b : NULL, x->bn ? x->act : SN_ACT_NONE,
                           s->coef[i] ? *s->coef[i] : 1, i > 0, out->c, rows);
         }
     }
@@ -70,10 +69,10 @@ static void bwd_term(struct sn_sum *s, const struct sn_tensor *out, int i,
     const ptrdiff_t rows = unit_rows(out, u, &row);
     const sn_real *dout = out->dz + row * out->ld;
     if (s->dcoef[i])
-        s->slots[u * s->terms + i] = k->load_dot(
-            dout, out->ld, x->y + row * x->ld, x->ld, x->bn ? x->bn->s : NULL,
-            x->bn ? x->bn->b : NULL, x->bn ? x->act : SN_ACT_NONE, out->c,
-            rows);
+        s->slots[u * s->terms + i] =
+            k->load_dot(dout, out->ld, x->y + row * x->ld, x->ld,
+                        x->bn ? x->bn->s : NULL, x->bn ? x->bn->b : NULL,
+                        x->bn ? x->act : SN_ACT_NONE, out->c, rows);
     if (!x->wants_grad)
         return;
     k->load(x->dz + row * x->ld, x->ld, dout, out->ld, NULL, NULL, SN_ACT_NONE,

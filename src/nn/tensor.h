@@ -69,12 +69,12 @@ struct sn_bn {
 
 struct sn_tensor {
     int n, h, w, c, ld;
-    sn_real *y;  /* [n, h, w, ld] */
-    sn_real *dz; /* same; NULL when no gradient is wanted */
+    sn_real *y;       /* [n, h, w, ld] */
+    sn_real *dz;      /* same; NULL when no gradient is wanted */
     struct sn_bn *bn; /* NULL: nothing pending, y is what readers see */
     sn_act act;       /* pending behind bn */
-    int readers;    /* layers that read it */
-    int grads_seen; /* of them, how many have added their gradient */
+    int readers;      /* layers that read it */
+    int grads_seen;   /* of them, how many have added their gradient */
     bool wants_grad;
 };
 

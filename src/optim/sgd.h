@@ -16,8 +16,8 @@ struct sn_sgd_group {
 /* One step of SGD with Nesterov momentum over all groups (kernels.h: sgd).
  * Elementwise, so parallel over groups without changing a bit. */
 void sn_sgd_step(const struct sn_kernels *k, sn_real *w, sn_real *m,
-                 const sn_real *g, const struct sn_sgd_group *group,
-                 int groups, double lr, double momentum);
+                 const sn_real *g, const struct sn_sgd_group *group, int groups,
+                 double lr, double momentum);
 
 /* Scales g so that its 2-norm is at most `most`; gives the norm it had.  The
  * sum is taken group by group, in order. */

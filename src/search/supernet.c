@@ -50,13 +50,11 @@ static void add_ibn(struct sn_supernet *sn, struct sn_op_ids *ids,
     const int taps = ids->k * ids->k;
     ids->expand = -1;
     if (ids->mid > b->cin) {
-        ids->expand =
-            add_weight(sn, SN_PARAM_CONV, b->cin, ids->mid, 1, part);
+        ids->expand = add_weight(sn, SN_PARAM_CONV, b->cin, ids->mid, 1, part);
         ids->bn[0] = add_bn(sn, ids->mid, 1, part);
     }
     part = name_of("%s.ibn.depth", prefix);
-    ids->depth =
-        add_weight(sn, SN_PARAM_DEPTHWISE, taps, ids->mid, taps, part);
+    ids->depth = add_weight(sn, SN_PARAM_DEPTHWISE, taps, ids->mid, taps, part);
     ids->bn[1] = add_bn(sn, ids->mid, 1, part);
     part = name_of("%s.ibn.project", prefix);
     ids->project = add_weight(sn, SN_PARAM_CONV, ids->mid, b->cout, 1, part);
@@ -238,15 +236,14 @@ static struct sn_tensor *build_op(const struct builder *b, int is, int ib,
                                   struct sn_tensor *x,
                                   const struct sn_block *block, bool gated)
 {
-    const struct sn_block_shape shape = sn_space_block(
-        &b->sn->space, is, ib, block->op, block->k, block->e);
+    const struct sn_block_shape shape =
+        sn_space_block(&b->sn->space, is, ib, block->op, block->k, block->e);
     const struct sn_op_ids *ids = &b->sn->block[is][ib][block->op];
     char name[SN_LAYER_NAME];
     snprintf(name, sizeof name, "stage.%d.block.%d.%s", is + 1, ib + 1,
              block->op == SN_OP_IBN ? "ibn" : "fused");
-    return block->op == SN_OP_IBN
-               ? build_ibn(b, name, x, ids, &shape, gated)
-               : build_fused(b, name, x, ids, &shape, gated);
+    return block->op == SN_OP_IBN ? build_ibn(b, name, x, ids, &shape, gated)
+                                  : build_fused(b, name, x, ids, &shape, gated);
 }
 
 static bool residual(const struct builder *b, int is, int ib)
@@ -286,8 +283,7 @@ static struct sn_tensor *build_gated_block(const struct builder *b, int is,
         SN_CHECK(of->n_k == 1);
         const struct sn_block block = {offer->op[io], of->k[0],
                                        of->e[of->n_e - 1]};
-        struct sn_tensor *y =
-            build_op(b, is, ib, x, &block, of->n_e > 1);
+        struct sn_tensor *y = build_op(b, is, ib, x, &block, of->n_e > 1);
         if (offer->n_op == 1)
             terms[n++] = (struct sn_term){y, NULL, NULL};
         else
@@ -330,13 +326,14 @@ static struct sn_tensor *build_stem(const struct builder *b, int n)
     const struct sn_space *sp = &b->sn->space;
     sn_graph_reset(b->g, n);
     struct sn_tensor *x = sn_graph_input(b->g, sp->h, sp->w, sp->c);
-    return sn_graph_conv(b->g, "stem", x,
-                         &(struct sn_conv_spec){.cout = sp->stem,
-                                                .k = 3,
-                                                .stride = sp->stem_stride,
-                                                .weight = weight(b, b->sn->stem),
-                                                .bn = bn(b, b->sn->stem_bn),
-                                                .act = sp->act});
+    return sn_graph_conv(
+        b->g, "stem", x,
+        &(struct sn_conv_spec){.cout = sp->stem,
+                               .k = 3,
+                               .stride = sp->stem_stride,
+                               .weight = weight(b, b->sn->stem),
+                               .bn = bn(b, b->sn->stem_bn),
+                               .act = sp->act});
 }
 
 static void build_head(const struct builder *b, struct sn_tensor *x,
@@ -344,13 +341,14 @@ static void build_head(const struct builder *b, struct sn_tensor *x,
 {
     const struct sn_space *sp = &b->sn->space;
     if (sp->head > 0)
-        x = sn_graph_conv(b->g, "head", x,
-                          &(struct sn_conv_spec){.cout = sp->head,
-                                                 .k = 1,
-                                                 .stride = 1,
-                                                 .weight = weight(b, b->sn->head),
-                                                 .bn = bn(b, b->sn->head_bn),
-                                                 .act = sp->act});
+        x = sn_graph_conv(
+            b->g, "head", x,
+            &(struct sn_conv_spec){.cout = sp->head,
+                                   .k = 1,
+                                   .stride = 1,
+                                   .weight = weight(b, b->sn->head),
+                                   .bn = bn(b, b->sn->head_bn),
+                                   .act = sp->act});
     x = sn_graph_pool(b->g, x);
     x = sn_graph_linear(b->g, x, sp->classes, weight(b, b->sn->linear),
                         weight(b, b->sn->bias));
@@ -459,7 +457,8 @@ static void copy_views(const struct sn_param *to, sn_real *dst,
         kt += 2;
     while (from->taps > kf * kf)
         kf += 2;
-    const int rows_to = to->rows / (kt * kt), rows_from = from->rows / (kf * kf);
+    const int rows_to = to->rows / (kt * kt),
+              rows_from = from->rows / (kf * kf);
     const int crop = (kf - kt) / 2;
     SN_CHECK(kt <= kf && rows_to <= rows_from && to->cols <= from->cols);
     for (int jt = 0; jt < kt * kt; jt++) {
@@ -471,8 +470,7 @@ static void copy_views(const struct sn_param *to, sn_real *dst,
     }
 }
 
-void sn_supernet_inherit(struct sn_supernet *to,
-                         const struct sn_supernet *from)
+void sn_supernet_inherit(struct sn_supernet *to, const struct sn_supernet *from)
 {
     struct sn_params *p = &to->params;
     for (int id = 0; id < p->count; id++) {

@@ -20,9 +20,10 @@
 /* What belongs to one op of one block; indices into the params. */
 struct sn_op_ids {
     int expand, depth, dense, project; /* -1: the op has none */
-    struct sn_bn_ids bn[3]; /* IBN: expand, depth, project; fused: dense, -, project */
-    int mid, k;             /* the largest */
-    size_t mask;            /* first of its `mid` values in the mask arrays */
+    struct sn_bn_ids
+        bn[3];   /* IBN: expand, depth, project; fused: dense, -, project */
+    int mid, k;  /* the largest */
+    size_t mask; /* first of its `mid` values in the mask arrays */
 };
 
 struct sn_supernet {
@@ -32,10 +33,10 @@ struct sn_supernet {
     int stem, head, linear, bias; /* params; head -1: absent */
     struct sn_bn_ids stem_bn, head_bn;
     struct sn_op_ids block[SN_MAX_STAGES][SN_MAX_DEPTH][SN_OP_COUNT];
-    sn_real *coef;   /* [decisions.total] gates as layers read them, owned */
-    double *dcoef;   /* [decisions.total] of op and depth gates, owned */
-    sn_real *mask;   /* [masks] owned */
-    double *dmask;   /* [masks] owned */
+    sn_real *coef; /* [decisions.total] gates as layers read them, owned */
+    double *dcoef; /* [decisions.total] of op and depth gates, owned */
+    sn_real *mask; /* [masks] owned */
+    double *dmask; /* [masks] owned */
     size_t masks;
 };
 

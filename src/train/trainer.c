@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 /* METHOD 4.3.  Depthwise weights, gains and biases do not decay. */
-#define DECAY_FINAL 5e-4
-#define DECAY_SEARCH 2e-4
-#define MOMENTUM 0.9
-#define SMOOTHING 0.1
-#define CLIP_SEARCH 5.0
+#define DECAY_FINAL    5e-4
+#define DECAY_SEARCH   2e-4
+#define MOMENTUM       0.9
+#define SMOOTHING      0.1
+#define CLIP_SEARCH    5.0
 #define INHERITED_RATE 0.6
 
 static const struct sn_option_name from_names[] = {
@@ -101,10 +101,9 @@ static void make_groups(struct sn_trainer *t)
         const struct sn_param *it = &p->item[id];
         const bool decays =
             it->kind == SN_PARAM_CONV || it->kind == SN_PARAM_LINEAR;
-        t->group[id] =
-            (struct sn_sgd_group){it->first,
-                                  (size_t)it->rows * (size_t)it->cols,
-                                  decays ? t->recipe.decay : 0};
+        t->group[id] = (struct sn_sgd_group){
+            it->first, (size_t)it->rows * (size_t)it->cols,
+            decays ? t->recipe.decay : 0};
     }
 }
 
@@ -150,13 +149,14 @@ bool sn_trainer_done(const struct sn_trainer *t)
 static void begin_report(const struct sn_trainer *t, struct sn_step_report *r)
 {
     const int batches = sn_loader_batches(t->loader);
-    *r = (struct sn_step_report){
-        .epoch = t->state.epoch,
-        .batch = t->state.batch,
-        .batches = batches,
-        .step = (long)t->state.epoch * batches + t->state.batch,
-        .steps = (long)t->recipe.epochs * batches};
-    r->lr = sn_schedule_lr(t->recipe.lr, t->recipe.lr_warmup, r->step, r->steps);
+    *r = (struct sn_step_report){.epoch = t->state.epoch,
+                                 .batch = t->state.batch,
+                                 .batches = batches,
+                                 .step = (long)t->state.epoch * batches +
+                                         t->state.batch,
+                                 .steps = (long)t->recipe.epochs * batches};
+    r->lr =
+        sn_schedule_lr(t->recipe.lr, t->recipe.lr_warmup, r->step, r->steps);
 }
 
 /* Takes up the step's results and moves on to the next one. */
@@ -260,8 +260,7 @@ sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
                    target, seed);
     const long steps = (long)recipe->epochs * sn_loader_batches(loader);
     s->gumbel.total_updates = steps / s->steps_per_arch;
-    s->gumbel.warmup_updates =
-        lround(warmup * (double)s->gumbel.total_updates);
+    s->gumbel.warmup_updates = lround(warmup * (double)s->gumbel.total_updates);
     return SN_OK;
 }
 
@@ -322,6 +321,17 @@ static sn_status arch_step(struct sn_searcher *s, long arch, long pass,
     return SN_OK;
 }
 
+/* What the logits stand for: E[LAT], latency of the argmax net, lambda. */
+static void price(const struct sn_gumbel *g, double t, struct sn_step_report *r)
+{
+    double p[SN_MAX_OPTIONS];
+    int choice[SN_MAX_DECISIONS];
+    sn_gumbel_probabilities(g, p);
+    r->expected = sn_expected_latency(g->cost, g->space, g->d, p, NULL);
+    r->argmax = sn_gumbel_argmax(g, choice);
+    r->lambda = sn_gumbel_lambda(g, r->expected, sn_gumbel_target(g, t));
+}
+
 sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
                            struct sn_error *err)
 {
@@ -336,5 +346,6 @@ sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
     if (arch_steps_before(s, step + 1) > arch)
         SN_TRY(arch_step(s, arch, step + 1 + arch, tau, t, r, err));
     r->tau = tau;
+    price(&s->gumbel, t, r);
     return SN_OK;
 }

@@ -59,22 +59,22 @@ struct sn_step_report {
     bool ends_epoch;
     double epoch_loss, epoch_accuracy; /* running means of its epoch */
     /* search only */
-    bool arch_step;         /* an architecture step followed */
-    double arch_loss;       /* its cross-entropy */
+    bool arch_step;   /* an architecture step followed */
+    double arch_loss; /* its cross-entropy */
     int arch_correct, arch_images;
     double expected, argmax; /* E[LAT] and latency of the argmax net, seconds */
     double lambda, tau;
 };
 
 struct sn_trainer {
-    struct sn_supernet *net;   /* borrowed, as are the next two */
-    struct sn_graph *graph;    /* built and planned */
+    struct sn_supernet *net; /* borrowed, as are the next two */
+    struct sn_graph *graph;  /* built and planned */
     struct sn_loader *loader;
     struct sn_recipe recipe;
     struct sn_train_state state;
     struct sn_sgd_group *group; /* [groups] owned */
     int groups;
-    int *labels;                /* [batch] owned */
+    int *labels; /* [batch] owned */
 };
 
 /* Readies a trainer at its first step.  The graph must be built on `net` for
@@ -97,10 +97,10 @@ sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
  * held-out part (METHOD 1.8). */
 struct sn_searcher {
     struct sn_trainer weights;
-    struct sn_loader *held_out;  /* borrowed; batches of the same size */
+    struct sn_loader *held_out; /* borrowed; batches of the same size */
     struct sn_gumbel gumbel;
-    int steps_per_arch;          /* weight steps before an architecture step */
-    double *gate, *dgate;        /* [decisions.total] owned */
+    int steps_per_arch;   /* weight steps before an architecture step */
+    double *gate, *dgate; /* [decisions.total] owned */
 };
 
 /* `arch_split` is a; `warmup` the share of the search with frozen logits.  The
