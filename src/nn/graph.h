@@ -52,7 +52,8 @@ struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
                                   struct sn_weight bias);
 void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing);
 
-/* Bytes the list needs, gradients included when `backward`.  Takes nothing. */
+/* Bytes the list needs, gradients included when `backward`.  Takes nothing,
+ * but unbinds a planned list: plan before running it. */
 size_t sn_graph_bytes(struct sn_graph *g, bool backward);
 
 /* Binds memory.  SN_ERR_MEMORY with the figures when the system lacks it. */
