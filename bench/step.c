@@ -363,6 +363,7 @@ int main(int argc, char **argv)
     struct sn_error err = {0};
     struct result r = {0};
     unsigned isa = sn_cpu_isa();
+    sn_os_wait_briefly(argv); /* as the program itself */
     if (!read_flags(&b.flags, argc, argv)) {
         fputs(usage, stderr);
         return SN_ERR_CONFIG;
