@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
+
 #define SHOWN    8    /* names of a folder that a message lists */
 #define ABSOLUTE 1024 /* bytes of a path as shown in a message */
 

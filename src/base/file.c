@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/option.h" /* sn_nearest */
+#include "base/nearest.h"
 
 enum { PATH_BYTES = 4096, NAMES_MAX = 512 };
 

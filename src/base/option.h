@@ -126,9 +126,4 @@ void sn_option_expected(const struct sn_option *o, char *buf, size_t size);
 const struct sn_option *sn_option_find(const struct sn_option_table *t,
                                        const char *key);
 
-/* The candidate nearest to `word` by edit distance, NULL when none is near
- * enough to be what was meant (more than a third of its letters differ). */
-const char *sn_nearest(const char *word, const char *const *candidates,
-                       size_t count);
-
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/option.h"
+#include "base/nearest.h"
 #include "base/os.h"
 #include "cli/cli.h"
 #include "job/job.h"
