@@ -2,6 +2,7 @@
 # run.sh counts what programs report, and takes neither silence nor a crash for
 # success.
 set -u
+unset ONLY # the one that chose this test
 run=$(cd "$(dirname "$0")/.." && pwd)/run.sh
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
