@@ -51,7 +51,10 @@ run_one() {
     local command=("$program")
     case $program in
     *.sh) command=(bash "$program") ;;
-    *.py) command=(python3 "$program") ;;
+    *.py)
+        command=(python3 "$program")
+        command -v python3 >/dev/null || command=(bash -c 'echo no python3; exit 77')
+        ;;
     esac
     CHECK_FILTER=$2 timeout -k 5 "$limit" "${command[@]}" >"$log" 2>&1 </dev/null || rc=$?
     [ $rc -ne 124 ] || echo "run.sh: stopped after $limit s" >>"$log"
