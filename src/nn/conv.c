@@ -28,10 +28,10 @@ void sn_conv_plan(struct sn_layer *layer, struct sn_plan *plan)
 
 void sn_conv_fwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
-    sn_stage_fwd(&layer->as.conv.stage, pass->k, pass->scratch, pass->mode);
+    sn_stage_fwd(&layer->as.conv.stage, pass);
 }
 
 void sn_conv_bwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
-    sn_stage_bwd(&layer->as.conv.stage, pass->k, pass->scratch);
+    sn_stage_bwd(&layer->as.conv.stage, pass);
 }

@@ -35,14 +35,14 @@ void sn_fused_plan(struct sn_layer *layer, struct sn_plan *plan)
 void sn_fused_fwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_fused *b = &layer->as.fused;
-    sn_stage_fwd(&b->dense, pass->k, pass->scratch, pass->mode);
-    sn_stage_fwd(&b->project, pass->k, pass->scratch, pass->mode);
+    sn_stage_fwd(&b->dense, pass);
+    sn_stage_fwd(&b->project, pass);
 }
 
 void sn_fused_bwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_fused *b = &layer->as.fused;
     b->mid.grads_seen = 0;
-    sn_stage_bwd(&b->project, pass->k, pass->scratch);
-    sn_stage_bwd(&b->dense, pass->k, pass->scratch);
+    sn_stage_bwd(&b->project, pass);
+    sn_stage_bwd(&b->dense, pass);
 }

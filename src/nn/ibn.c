@@ -52,17 +52,17 @@ void sn_ibn_fwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_ibn *b = &layer->as.ibn;
     if (b->expands)
-        sn_stage_fwd(&b->expand, pass->k, pass->scratch, pass->mode);
-    sn_stage_fwd(&b->depth, pass->k, pass->scratch, pass->mode);
-    sn_stage_fwd(&b->project, pass->k, pass->scratch, pass->mode);
+        sn_stage_fwd(&b->expand, pass);
+    sn_stage_fwd(&b->depth, pass);
+    sn_stage_fwd(&b->project, pass);
 }
 
 void sn_ibn_bwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_ibn *b = &layer->as.ibn;
     b->mid1.grads_seen = b->mid2.grads_seen = 0;
-    sn_stage_bwd(&b->project, pass->k, pass->scratch);
-    sn_stage_bwd(&b->depth, pass->k, pass->scratch);
+    sn_stage_bwd(&b->project, pass);
+    sn_stage_bwd(&b->depth, pass);
     if (b->expands)
-        sn_stage_bwd(&b->expand, pass->k, pass->scratch);
+        sn_stage_bwd(&b->expand, pass);
 }

@@ -19,13 +19,6 @@
 
 enum { SN_LAYER_NAME = 48, SN_MAX_TERMS = 20 };
 
-/* What a layer is given to run. */
-struct sn_pass {
-    const struct sn_kernels *k;
-    const struct sn_scratch *scratch; /* one per thread */
-    sn_mode mode;
-};
-
 /* One convolution with batch-norm and activation, both left pending. */
 struct sn_conv {
     struct sn_stage stage;
@@ -78,8 +71,8 @@ struct sn_linear {
 
 /* Softmax cross-entropy with label smoothing, the mean over the batch:
  *
- *   loss_i = -sum_j t_ij log softmax(x_i)_j,  t = (1 - eps)*onehot +
- * eps/classes
+ *   loss_i = -sum_j t_ij log softmax(x_i)_j
+ *   t_i = (1 - eps)*onehot(label_i) + eps/classes
  *
  * Its out tensor is empty; results lie here. */
 struct sn_loss {
@@ -123,9 +116,8 @@ struct sn_layer {
 struct sn_plan {
     struct sn_arena *arena;
     struct sn_scratch_need need;
-    size_t
-        wide; /* values of wide gradients that live in one layer's backward */
-    sn_real *wides; /* where they go */
+    size_t wide;    /* most values of wide gradients of one layer */
+    sn_real *wides; /* where they go, one layer after the other */
     sn_real *slots; /* the weight-gradient slots */
     int threads;
     bool backward; /* gradients are wanted */

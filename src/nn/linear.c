@@ -31,7 +31,7 @@ void sn_linear_fwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_linear *l = &layer->as.linear;
     struct sn_tensor *out = &layer->out;
-    sn_stage_fwd(&l->stage, pass->k, pass->scratch, pass->mode);
+    sn_stage_fwd(&l->stage, pass);
     for (int in = 0; in < out->n; in++)
         for (int ic = 0; ic < out->c; ic++)
             out->y[(ptrdiff_t)in * out->ld + ic] += l->bias.w[ic];
@@ -45,5 +45,5 @@ void sn_linear_bwd(struct sn_layer *layer, const struct sn_pass *pass)
     pass->k->bias_grad(l->slots, out->dz, out->ld, out->c, out->n);
     for (int ic = 0; ic < out->c; ic++)
         l->bias.g[ic] += (sn_real)l->slots[ic];
-    sn_stage_bwd(&l->stage, pass->k, pass->scratch);
+    sn_stage_bwd(&l->stage, pass);
 }

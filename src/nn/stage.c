@@ -78,6 +78,7 @@ void sn_stage_plan(struct sn_stage *s, struct sn_arena *a,
         raise(&need->col, chunk * out_pixels * rows);
     if (s->kind == SN_STAGE_DEPTH) /* one image of dx, to be added */
         raise(&need->col, in);
+    SN_CHECK(!s->mask || s->kind == SN_STAGE_POINT);
     s->slot_values = rows * cols;
     raise(&need->slots, s->slot_values * (size_t)sn_unit_count(s->in->n));
     s->masked = NULL;
@@ -90,6 +91,14 @@ void sn_stage_plan(struct sn_stage *s, struct sn_arena *a,
 struct chunk {
     int u, first, count;
     bool opens; /* the unit's first: its slot is overwritten */
+    const struct sn_kernels *k;
+    const struct sn_scratch *scratch; /* of the thread that runs it */
+};
+
+/* Rows of values as a kernel takes them, pixels `ld` apart. */
+struct rows {
+    const sn_real *at;
+    int ld;
 };
 
 static ptrdiff_t image_at(const struct sn_tensor *t, int image)
@@ -97,135 +106,190 @@ static ptrdiff_t image_at(const struct sn_tensor *t, int image)
     return (ptrdiff_t)image * t->h * t->w * t->ld;
 }
 
-/* The matrix rows of a dense convolution's chunk. */
-static void spread(const struct sn_stage *s, const struct sn_kernels *k,
-                   const sn_real *x, int x_ld, int count, sn_real *col)
+/* Pixels of the chunk's output; a chunk is small, or one image. */
+static int out_pixels(const struct sn_stage *s, const struct chunk *ch)
+{
+    return ch->count * s->out->h * s->out->w;
+}
+
+static sn_real *slot_of(const struct sn_stage *s, const struct chunk *ch)
+{
+    return s->slots + (size_t)ch->u * s->slot_values;
+}
+
+static struct rows load(const struct sn_stage *s, const struct chunk *ch)
+{
+    struct rows x;
+    x.at = sn_tensor_load(ch->k, s->in, ch->first, ch->count, ch->scratch->load,
+                          &x.ld);
+    return x;
+}
+
+/* The weight of a 1x1 convolution, its mask applied. */
+static struct rows point_weight(const struct sn_stage *s)
+{
+    if (s->mask)
+        return (struct rows){s->masked, s->out->c};
+    return (struct rows){s->weight.w, s->weight.ld};
+}
+
+/* Fills scratch->col with the matrix rows of a dense convolution's chunk. */
+static void spread(const struct sn_stage *s, const struct chunk *ch,
+                   struct rows x)
 {
     const ptrdiff_t step = (ptrdiff_t)s->out->h * s->out->w * weight_rows(s);
-    for (int in = 0; in < count; in++)
-        k->im2col(col + in * step, x + in * image_at(s->in, 1), x_ld, s->in->c,
-                  &s->window);
+    for (int in = 0; in < ch->count; in++)
+        ch->k->im2col(ch->scratch->col + in * step, x.at + image_at(s->in, in),
+                      x.ld, s->in->c, &s->window);
 }
 
-static void fwd_chunk(const struct sn_stage *s, const struct sn_kernels *k,
-                      const struct sn_scratch *sc, const struct chunk *ch)
+static void fwd_depth(const struct sn_stage *s, const struct chunk *ch,
+                      struct rows x, sn_real *y)
 {
-    int ld;
-    const sn_real *x =
-        sn_tensor_load(k, s->in, ch->first, ch->count, sc->load, &ld);
-    sn_real *y = s->out->y + image_at(s->out, ch->first);
-    const int pixels = ch->count * s->out->h * s->out->w;
+    for (int in = 0; in < ch->count; in++)
+        ch->k->dwconv_fwd(y + image_at(s->out, in), s->out->ld,
+                          x.at + image_at(s->in, in), x.ld, s->weight.w,
+                          s->tap_row, s->weight.ld, s->out->c, &s->window);
+}
+
+static void fwd_dense(const struct sn_stage *s, const struct chunk *ch,
+                      struct rows x, sn_real *y)
+{
     const int rows = weight_rows(s);
-    if (s->kind == SN_STAGE_DEPTH) {
-        for (int in = 0; in < ch->count; in++)
-            k->dwconv_fwd(y + image_at(s->out, in), s->out->ld,
-                          x + image_at(s->in, in), ld, s->weight.w, s->tap_row,
-                          s->weight.ld, s->out->c, &s->window);
-    } else if (s->kind == SN_STAGE_DENSE) {
-        spread(s, k, x, ld, ch->count, sc->col);
-        k->gemm(0, 0, pixels, s->out->c, rows, sc->col, rows, s->weight.w,
-                s->weight.ld, 0, y, s->out->ld);
-    } else {
-        const sn_real *w = s->mask ? s->masked : s->weight.w;
-        k->gemm(0, 0, pixels, s->out->c, rows, x, ld, w,
-                s->mask ? s->out->c : s->weight.ld, 0, y, s->out->ld);
-    }
+    spread(s, ch, x);
+    ch->k->gemm(0, 0, out_pixels(s, ch), s->out->c, rows, ch->scratch->col,
+                rows, s->weight.w, s->weight.ld, 0, y, s->out->ld);
 }
 
-static void bwd_depth(const struct sn_stage *s, const struct sn_kernels *k,
-                      const struct sn_scratch *sc, const struct chunk *ch,
-                      const sn_real *x, int x_ld, const sn_real *dy, int dy_ld)
+static void fwd_point(const struct sn_stage *s, const struct chunk *ch,
+                      struct rows x, sn_real *y)
 {
-    sn_real *slot = s->slots + (size_t)ch->u * s->slot_values;
-    const int adds = sn_tensor_adds(s->in);
-    const ptrdiff_t pixels = (ptrdiff_t)s->in->h * s->in->w;
+    const struct rows w = point_weight(s);
+    ch->k->gemm(0, 0, out_pixels(s, ch), s->out->c, s->in->c, x.at, x.ld, w.at,
+                w.ld, 0, y, s->out->ld);
+}
+
+static void fwd_chunk(struct sn_stage *s, const struct chunk *ch, sn_mode mode)
+{
+    const struct rows x = load(s, ch);
+    sn_real *y = s->out->y + image_at(s->out, ch->first);
+    if (s->kind == SN_STAGE_DEPTH)
+        fwd_depth(s, ch, x, y);
+    else if (s->kind == SN_STAGE_DENSE)
+        fwd_dense(s, ch, x, y);
+    else
+        fwd_point(s, ch, x, y);
+    sn_tensor_wrote(ch->k, s->out, ch->u, ch->first, ch->count, mode);
+}
+
+/* dL/dx of image `in` of a depthwise chunk, given dL/dy of that image. */
+static void bwd_depth_data(const struct sn_stage *s, const struct chunk *ch,
+                           int in, const sn_real *dy, int dy_ld)
+{
+    const struct sn_tensor *x = s->in;
+    const int adds = sn_tensor_adds(x);
+    sn_real *dx = x->dz + image_at(x, ch->first + in);
+    sn_real *to = adds ? ch->scratch->col : dx;
+    ch->k->dwconv_bwd_data(to, x->ld, dy, dy_ld, s->weight.w, s->tap_row,
+                           s->weight.ld, x->c, &s->window);
+    if (adds)
+        ch->k->load(dx, x->ld, to, x->ld, NULL, NULL, SN_ACT_NONE, 1, 1, x->c,
+                    (ptrdiff_t)x->h * x->w);
+}
+
+static void bwd_depth(const struct sn_stage *s, const struct chunk *ch,
+                      struct rows x, struct rows dy)
+{
+    sn_real *slot = slot_of(s, ch);
     if (ch->opens)
         memset(slot, 0, s->slot_values * sizeof *slot);
     for (int in = 0; in < ch->count; in++) {
-        const sn_real *dyi = dy + image_at(s->out, in);
-        k->dwconv_bwd_weight(slot, s->out->c, x + image_at(s->in, in), x_ld,
-                             dyi, dy_ld, s->out->c, &s->window);
-        if (!s->in->wants_grad)
-            continue;
-        sn_real *dx = s->in->dz + image_at(s->in, ch->first + in);
-        k->dwconv_bwd_data(adds ? sc->col : dx, s->in->ld, dyi, dy_ld,
-                           s->weight.w, s->tap_row, s->weight.ld, s->in->c,
-                           &s->window);
-        if (adds)
-            k->load(dx, s->in->ld, sc->col, s->in->ld, NULL, NULL, SN_ACT_NONE,
-                    1, 1, s->in->c, pixels);
+        const sn_real *dyi = dy.at + image_at(s->out, in);
+        ch->k->dwconv_bwd_weight(slot, s->out->c, x.at + image_at(s->in, in),
+                                 x.ld, dyi, dy.ld, s->out->c, &s->window);
+        if (s->in->wants_grad)
+            bwd_depth_data(s, ch, in, dyi, dy.ld);
     }
 }
 
-static void bwd_dense(const struct sn_stage *s, const struct sn_kernels *k,
-                      const struct sn_scratch *sc, const struct chunk *ch,
-                      const sn_real *x, int x_ld, const sn_real *dy, int dy_ld)
+static void bwd_dense(const struct sn_stage *s, const struct chunk *ch,
+                      struct rows x, struct rows dy)
 {
-    const int pixels = ch->count * s->out->h * s->out->w;
+    const int pixels = out_pixels(s, ch);
     const int rows = weight_rows(s), cols = s->out->c;
-    spread(s, k, x, x_ld, ch->count, sc->col);
-    k->gemm(1, 0, rows, cols, pixels, sc->col, rows, dy, dy_ld, !ch->opens,
-            s->slots + (size_t)ch->u * s->slot_values, cols);
+    sn_real *col = ch->scratch->col;
+    spread(s, ch, x);
+    ch->k->gemm(1, 0, rows, cols, pixels, col, rows, dy.at, dy.ld, !ch->opens,
+                slot_of(s, ch), cols);
     if (!s->in->wants_grad)
         return;
-    k->gemm(0, 1, pixels, rows, cols, dy, dy_ld, s->weight.w, s->weight.ld, 0,
-            sc->col, rows);
+    ch->k->gemm(0, 1, pixels, rows, cols, dy.at, dy.ld, s->weight.w,
+                s->weight.ld, 0, col, rows);
     const ptrdiff_t step = (ptrdiff_t)s->out->h * s->out->w * rows;
     for (int in = 0; in < ch->count; in++)
-        k->col2im(s->in->dz + image_at(s->in, ch->first + in), s->in->ld,
-                  sc->col + in * step, s->in->c, &s->window,
-                  sn_tensor_adds(s->in));
+        ch->k->col2im(s->in->dz + image_at(s->in, ch->first + in), s->in->ld,
+                      col + in * step, s->in->c, &s->window,
+                      sn_tensor_adds(s->in));
 }
 
-static void bwd_point(const struct sn_stage *s, const struct sn_kernels *k,
-                      const struct chunk *ch, const sn_real *x, int x_ld,
-                      const sn_real *dy, int dy_ld)
+static void bwd_point(const struct sn_stage *s, const struct chunk *ch,
+                      struct rows x, struct rows dy)
 {
-    const int pixels = ch->count * s->out->h * s->out->w;
+    const int pixels = out_pixels(s, ch);
     const int cin = s->in->c, cout = s->out->c;
-    k->gemm(1, 0, cin, cout, pixels, x, x_ld, dy, dy_ld, !ch->opens,
-            s->slots + (size_t)ch->u * s->slot_values, cout);
-    if (!s->in->wants_grad)
-        return;
-    k->gemm(0, 1, pixels, cin, cout, dy, dy_ld,
-            s->mask ? s->masked : s->weight.w, s->mask ? cout : s->weight.ld,
-            sn_tensor_adds(s->in), s->in->dz + image_at(s->in, ch->first),
-            s->in->ld);
+    const struct rows w = point_weight(s);
+    ch->k->gemm(1, 0, cin, cout, pixels, x.at, x.ld, dy.at, dy.ld, !ch->opens,
+                slot_of(s, ch), cout);
+    if (s->in->wants_grad)
+        ch->k->gemm(0, 1, pixels, cin, cout, dy.at, dy.ld, w.at, w.ld,
+                    sn_tensor_adds(s->in),
+                    s->in->dz + image_at(s->in, ch->first), s->in->ld);
 }
 
-static void bwd_chunk(const struct sn_stage *s, const struct sn_kernels *k,
-                      const struct sn_scratch *sc, const struct chunk *ch)
+static void bwd_chunk(struct sn_stage *s, const struct chunk *ch, sn_mode mode)
 {
-    int x_ld, dy_ld;
-    const sn_real *dy =
-        sn_tensor_load_grad(k, s->out, ch->first, ch->count, sc->grad, &dy_ld);
-    const sn_real *x =
-        sn_tensor_load(k, s->in, ch->first, ch->count, sc->load, &x_ld);
+    (void)mode; /* backward follows training alone */
+    struct rows dy;
+    dy.at = sn_tensor_load_grad(ch->k, s->out, ch->first, ch->count,
+                                ch->scratch->grad, &dy.ld);
+    const struct rows x = load(s, ch);
     if (s->kind == SN_STAGE_DEPTH)
-        bwd_depth(s, k, sc, ch, x, x_ld, dy, dy_ld);
+        bwd_depth(s, ch, x, dy);
     else if (s->kind == SN_STAGE_DENSE)
-        bwd_dense(s, k, sc, ch, x, x_ld, dy, dy_ld);
+        bwd_dense(s, ch, x, dy);
     else
-        bwd_point(s, k, ch, x, x_ld, dy, dy_ld);
+        bwd_point(s, ch, x, dy);
+    if (s->in->wants_grad)
+        sn_tensor_added(ch->k, s->in, ch->u, ch->first, ch->count);
 }
 
 /* ---- the passes ---- */
 
-/* The next chunk of unit u behind images [.., *at); false at its end. */
-static bool next_chunk(const struct sn_stage *s, int u, int *at,
-                       struct chunk *ch)
+typedef void chunk_fn(struct sn_stage *s, const struct chunk *ch, sn_mode mode);
+
+/* Runs over all chunks: units in parallel, the chunks of a unit in order. */
+static void run_chunks(struct sn_stage *s, const struct sn_pass *pass,
+                       chunk_fn *run)
 {
-    const int begin = sn_unit_first(s->in->n, u);
-    const int end = sn_unit_first(s->in->n, u + 1);
-    if (*at >= end)
-        return false;
-    const int count = end - *at < s->chunk ? end - *at : s->chunk;
-    *ch = (struct chunk){u, *at, count, *at == begin};
-    *at += count;
-    return true;
+    const int n = s->in->n, units = sn_unit_count(n);
+#pragma omp parallel for schedule(static)
+    for (int u = 0; u < units; u++) {
+        const int first = sn_unit_first(n, u), next = sn_unit_first(n, u + 1);
+        for (int in = first; in < next; in += s->chunk) {
+            const int left = next - in;
+            const struct chunk ch = {.u = u,
+                                     .first = in,
+                                     .count = left < s->chunk ? left : s->chunk,
+                                     .opens = in == first,
+                                     .k = pass->k,
+                                     .scratch =
+                                         &pass->scratch[omp_get_thread_num()]};
+            run(s, &ch, pass->mode);
+        }
+    }
 }
 
-static void mask_weight(struct sn_stage *s)
+static void mask_weight(const struct sn_stage *s)
 {
     const int rows = weight_rows(s), cols = weight_cols(s);
     for (int ir = 0; ir < rows; ir++)
@@ -234,28 +298,17 @@ static void mask_weight(struct sn_stage *s)
                 s->mask[ir] * s->weight.w[(ptrdiff_t)ir * s->weight.ld + ic];
 }
 
-void sn_stage_fwd(struct sn_stage *s, const struct sn_kernels *k,
-                  const struct sn_scratch *scratch, sn_mode mode)
+void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass)
 {
-    const int units = sn_unit_count(s->in->n);
     if (s->mask)
         mask_weight(s);
-#pragma omp parallel for schedule(static)
-    for (int u = 0; u < units; u++) {
-        const struct sn_scratch *sc = &scratch[omp_get_thread_num()];
-        struct chunk ch;
-        int at = sn_unit_first(s->in->n, u);
-        while (next_chunk(s, u, &at, &ch)) {
-            fwd_chunk(s, k, sc, &ch);
-            sn_tensor_wrote(k, s->out, u, ch.first, ch.count, mode);
-        }
-    }
-    sn_tensor_written(s->out, mode);
+    run_chunks(s, pass, fwd_chunk);
+    sn_tensor_written(s->out, pass->mode);
 }
 
 /* Row ir of the weight gradient: joins the slots, in order; with a mask the
  * slots hold dL/d(masked weight). */
-static void join_row(struct sn_stage *s, int ir, int units)
+static void join_row(const struct sn_stage *s, int ir, int units)
 {
     const int cols = weight_cols(s);
     const sn_real mask = s->mask ? s->mask[ir] : 1;
@@ -277,22 +330,11 @@ static void join_row(struct sn_stage *s, int ir, int units)
         s->dmask[ir] = dmask;
 }
 
-void sn_stage_bwd(struct sn_stage *s, const struct sn_kernels *k,
-                  const struct sn_scratch *scratch)
+void sn_stage_bwd(struct sn_stage *s, const struct sn_pass *pass)
 {
     const int units = sn_unit_count(s->in->n);
     const int rows = weight_rows(s);
-#pragma omp parallel for schedule(static)
-    for (int u = 0; u < units; u++) {
-        const struct sn_scratch *sc = &scratch[omp_get_thread_num()];
-        struct chunk ch;
-        int at = sn_unit_first(s->in->n, u);
-        while (next_chunk(s, u, &at, &ch)) {
-            bwd_chunk(s, k, sc, &ch);
-            if (s->in->wants_grad)
-                sn_tensor_added(k, s->in, u, ch.first, ch.count);
-        }
-    }
+    run_chunks(s, pass, bwd_chunk);
 #pragma omp parallel for schedule(static)
     for (int ir = 0; ir < rows; ir++)
         join_row(s, ir, units);

@@ -43,8 +43,9 @@ struct sn_stage {
 
 /* Scratch of one thread, in values; the graph takes the largest of all. */
 struct sn_scratch_need {
-    size_t load, grad,
-        col;      /* x as read; dL/dy; matrix rows and their gradient */
+    size_t load;  /* x as it is read */
+    size_t grad;  /* dL/dy */
+    size_t col;   /* matrix rows, or their gradient */
     size_t slots; /* weight-gradient slots, all units */
 };
 
@@ -52,8 +53,16 @@ struct sn_scratch {
     sn_real *load, *grad, *col;
 };
 
-/* Settles shapes: `out` from `in`, k and stride (pad (k-1)/2).  Registers the
- * stage as a reader of `in`. */
+/* What a layer is given to run. */
+struct sn_pass {
+    const struct sn_kernels *k;
+    const struct sn_scratch *scratch; /* one per thread */
+    sn_mode mode;
+};
+
+/* Settles shapes: `out` from `in`, k (odd) and stride, with pad (k-1)/2.
+ * Registers the stage as a reader of `in`; both tensors are borrowed.  tap_row
+ * is read for DEPTH alone, which keeps the channels: cout = in->c. */
 void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
                    struct sn_tensor *out, int cout, int k, int stride,
                    struct sn_weight weight, ptrdiff_t tap_row);
@@ -62,10 +71,11 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
 void sn_stage_plan(struct sn_stage *s, struct sn_arena *a,
                    struct sn_scratch_need *need);
 
-/* `scratch` has one entry per thread. */
-void sn_stage_fwd(struct sn_stage *s, const struct sn_kernels *k,
-                  const struct sn_scratch *scratch, sn_mode mode);
-void sn_stage_bwd(struct sn_stage *s, const struct sn_kernels *k,
-                  const struct sn_scratch *scratch);
+/* Overwrites out->y and readies out's pending affine. */
+void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass);
+
+/* Reads dL/dy of `out`, adds to in->dz if `in` wants a gradient, accumulates
+ * weight.g, overwrites dmask. */
+void sn_stage_bwd(struct sn_stage *s, const struct sn_pass *pass);
 
 #endif
