@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "job/job.h"
@@ -22,8 +23,8 @@ static void option_row(struct sn_text *t, const char *block, const char *shape,
 {
     char time[SN_QUANTITY_TEXT], macs[SN_QUANTITY_TEXT];
     char weights[SN_QUANTITY_TEXT], peak[SN_QUANTITY_TEXT];
-    sn_text_add(t, "%-17s %-12s %-12s %10s %10s %10s %10s\n", block, shape,
-                option, sn_text_time(time, sizeof time, c->seconds),
+    sn_text_add(t, "%-16s %-11s %-10s %9s %9s %9s %9s\n", block, shape, option,
+                sn_text_time(time, sizeof time, c->seconds),
                 sn_text_count(macs, sizeof macs, c->macs),
                 sn_text_bytes(weights, sizeof weights, c->weights),
                 sn_text_bytes(peak, sizeof peak, c->activations));
@@ -66,7 +67,7 @@ static void depth_row(struct sn_text *t, const struct sn_stage_space *s, int is)
 static void add_table(struct sn_text *t, const struct sn_job_plan *p)
 {
     char shape[32];
-    sn_text_add(t, "%-17s %-12s %-12s %10s %10s %10s %10s\n", "block", "input",
+    sn_text_add(t, "%-16s %-11s %-10s %9s %9s %9s %9s\n", "block", "input",
                 "option", "latency", "MACs", "weights", "live");
     snprintf(shape, sizeof shape, "%dx%dx%d", p->space.h, p->space.w,
              p->space.c);
@@ -80,20 +81,36 @@ static void add_table(struct sn_text *t, const struct sn_job_plan *p)
 
 /* ---- the lines below it ---- */
 
+/* As many names as one line holds. */
+static void add_classes(struct sn_text *t, const struct sn_dataset *d)
+{
+    int column = 13; /* taken so far */
+    sn_text_add(t, "%-8s %d: ", "classes", d->classes);
+    for (int i = 0; i < d->classes; i++) {
+        column += (int)strlen(d->class_name[i]) + 1;
+        if (column > (i + 1 < d->classes ? 75 : 79)) {
+            sn_text_add(t, " ...");
+            break;
+        }
+        sn_text_add(t, "%s%s", i ? " " : "", d->class_name[i]);
+    }
+    sn_text_add(t, "\n");
+}
+
 static void add_data(struct sn_text *t, const struct check *k)
 {
     const struct sn_dataset *d = &k->data;
     const struct sn_split *s = &k->split;
-    sn_text_add(t,
-                "%-8s %s: %d training images (%d for weights, %d for the "
-                "architecture, %d val)\n%-8s %d test images, %dx%dx%d, the "
-                "net sees %dx%d; %d classes:",
-                "data", d->name, d->train.n, s->n_weights, s->n_arch, s->n_val,
-                "", d->test.n, d->train.h, d->train.w, d->train.c,
-                k->config.data.size, k->config.data.size, d->classes);
-    for (int i = 0; i < d->classes && i < 10; i++)
-        sn_text_add(t, " %s", d->class_name[i]);
-    sn_text_add(t, "%s\n", d->classes > 10 ? " ..." : "");
+    const int size = k->config.data.size;
+    sn_text_add(t, "%-8s %s: %d training images of %dx%dx%d, %d for testing\n",
+                "data", d->name, d->train.n, d->train.h, d->train.w, d->train.c,
+                d->test.n);
+    if (k->plan.searches)
+        sn_text_add(t, "%-8s search: %d for weights, %d for the architecture\n",
+                    "", s->n_weights, s->n_arch);
+    sn_text_add(t, "%-8s final training: %d; val: %d; the net sees %dx%d\n", "",
+                s->n_full, s->n_val, size, size);
+    add_classes(t, d);
 }
 
 static void add_range(struct sn_text *t, const struct check *k)
@@ -135,7 +152,7 @@ static void add_memory(struct sn_text *t, const struct sn_job_plan *p)
         sn_text_add(
             t, "search %s, ",
             sn_text_bytes(search, sizeof search, (double)p->search_bytes));
-    sn_text_add(t, "final training at most %s; %s left\n",
+    sn_text_add(t, "training up to %s; %s left\n",
                 sn_text_bytes(final, sizeof final, (double)p->final_bytes),
                 sn_text_bytes(left, sizeof left, (double)p->available));
 }

@@ -37,7 +37,7 @@ sn_status sn_cli_print(const char *text, struct sn_error *err);
 sn_status sn_cli_print_text(struct sn_text *text, struct sn_error *err);
 
 /* Prints a text that came as an allocated string (NULL: memory was short), with
- * a newline, and frees it. */
+ * a newline at its end, and frees it. */
 sn_status sn_cli_print_owned(char *text, struct sn_error *err);
 
 #endif

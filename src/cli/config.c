@@ -26,7 +26,7 @@ static sn_status check_section(const struct sn_config_section *sections,
     const char *names[SECTIONS];
     for (int i = 0; i < SECTIONS; i++) {
         names[i] = sections[i].table->section;
-        if (strcmp(names[i], name) == 0)
+        if (sn_config_is_named(names[i], name))
             return SN_OK;
     }
     const char *near = sn_nearest(name, names, SECTIONS);
@@ -58,7 +58,7 @@ static char *sections_json(const struct sn_config_section *sections,
     json_t *o = json_object();
     for (int i = 0; i < SECTIONS; i++) {
         const struct sn_option_table *t = sections[i].table;
-        if (only && strcmp(only, t->section) != 0)
+        if (only && !sn_config_is_named(t->section, only))
             continue;
         json_t *keys = json_array();
         for (size_t ik = 0; ik < t->count; ik++)

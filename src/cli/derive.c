@@ -1,9 +1,19 @@
 /* supernet derive: another net from a finished search. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "job/rederive.h"
+
+/* Length of RUN in the path RUN/derive/LATENCY. */
+static int run_length(const char *dir)
+{
+    int slashes = 0, n = (int)strlen(dir);
+    while (n > 0 && slashes < 2)
+        slashes += dir[--n] == '/';
+    return n;
+}
 
 static sn_status print(const struct sn_cli *a, const struct sn_job_result *r,
                        struct sn_error *err)
@@ -14,9 +24,10 @@ static sn_status print(const struct sn_cli *a, const struct sn_job_result *r,
     sn_result_costs(r, &t);
     sn_text_add(&t, "%-8s %s: arch.txt  cost.json\n", "files", r->dir);
     sn_text_add(&t,
-                "%-8s supernet train CONFIG.ini -s search.mode=none -s "
-                "search.arch=%s/arch.txt\n",
-                "try", r->dir);
+                "%-8s supernet train %.*s/config.ini -s search.mode=none \\\n"
+                "%-8s     -s 'search.arch=%s/arch.txt' \\\n"
+                "%-8s     -s 'budget.latency=%s'\n",
+                "try", run_length(r->dir), r->dir, "", r->dir, "", a->latency);
     return sn_cli_print_text(&t, err);
 }
 

@@ -57,22 +57,22 @@ struct flag {
 
 static const struct flag flags[] = {
     {"set", 's', true, "SECTION.KEY=VALUE", false,
-     "replaces a value of the config; may be given often"},
+     "replaces a value of the config; may be repeated"},
     {"output", 'o', true, "DIR", false,
-     "the run directory, as it stands; must be empty or new"},
+     "the run directory, as it stands; empty or new"},
     {"seed", 'S', false, "N", false, "the same as -s run.seed=N"},
     {"resume", 'r', false, "RUN", false,
      "goes on with an interrupted run, to the bit"},
     {"force", 'f', false, NULL, false,
-     "with --resume: although the instruction set is another"},
+     "with --resume: under another instruction set"},
     {"latency", 'l', false, "TIME", false,
      "the budget: '2 ms', or '50 %' of the baseline's"},
     {"split", 'p', false, "test|val", false, "the images to evaluate on"},
     {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
     {"isa", 'i', false, "ref|avx2|avx512", true,
-     "uses this instruction set and those below it"},
+     "this instruction set and those below it"},
     {"json", 'J', false, NULL, true,
-     "one JSON object on stdout, everything else on stderr"},
+     "one JSON object on stdout, the rest on stderr"},
     {"quiet", 'q', true, NULL, true, "shows no progress"},
     {"help", 'h', true, NULL, true, "this text"},
     {"version", 'V', true, NULL, true, "the version"},
@@ -104,8 +104,9 @@ sn_status sn_cli_print_text(struct sn_text *text, struct sn_error *err)
 sn_status sn_cli_print_owned(char *text, struct sn_error *err)
 {
     struct sn_text t = {0};
+    const size_t n = text ? strlen(text) : 0;
     if (text)
-        sn_text_add(&t, "%s\n", text);
+        sn_text_add(&t, "%s%s", text, n && text[n - 1] == '\n' ? "" : "\n");
     else
         t.failed = true;
     free(text);
@@ -125,7 +126,7 @@ static void add_flags(struct sn_text *t, const struct command *c, bool common)
                  f->is_short ? f->value : ' ', f->is_short ? ", " : "  ",
                  f->name, f->argument ? " " : "",
                  f->argument ? f->argument : "");
-        sn_text_add(t, "  %-32s %s\n", name, f->help);
+        sn_text_add(t, "  %-27s  %s\n", name, f->help);
     }
 }
 
@@ -158,10 +159,9 @@ static sn_status help(const struct command *c, struct sn_error *err)
 static sn_status unknown(struct sn_error *err, const char *what,
                          const char *word, const char *near, const char *prefix)
 {
-    return sn_fail(err, SN_ERR_CONFIG,
-                   "unknown %s '%s'%s%s%s%s; see supernet -h", what, word,
-                   near ? "; did you mean '" : "", near ? prefix : "",
-                   near ? near : "", near ? "'?" : "");
+    return sn_fail(err, SN_ERR_CONFIG, "unknown %s '%s'; %s%s%s%s", what, word,
+                   near ? "did you mean '" : "see supernet -h",
+                   near ? prefix : "", near ? near : "", near ? "'?" : "");
 }
 
 static sn_status find_command(const struct command **found, const char *word,
@@ -254,7 +254,8 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return read_isa(a, argument, err);
     case 'o':
         a->dir = argument;
-        return SN_OK;
+        return *argument ? SN_OK
+                         : sn_fail(err, SN_ERR_CONFIG, "-o: the name is empty");
     case 'r':
         a->resume = argument;
         return SN_OK;
@@ -313,7 +314,7 @@ static sn_status take_operand(struct sn_cli *a, const struct command *c,
                        c->name, argv[optind + (c->operand ? 1 : 0)]);
     if (given == 1)
         a->operand = argv[optind];
-    else if (c->operand && !c->optional)
+    if (c->operand && (given == 0 ? !c->optional : !*a->operand))
         return sn_fail(err, SN_ERR_CONFIG, "%s: expected %s", c->name,
                        c->operand);
     return SN_OK;
@@ -371,6 +372,11 @@ static sn_status run(int argc, char **argv, struct sn_error *err)
     }
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
         return help(NULL, err);
+    if (strcmp(argv[1], "help") == 0) {
+        if (argc > 2)
+            SN_TRY(find_command(&c, argv[2], err));
+        return help(c, err);
+    }
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0)
         return sn_cli_print("supernet " SN_VERSION "\n", err);
     if (argv[1][0] == '-')

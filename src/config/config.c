@@ -281,9 +281,24 @@ static bool split_override(char *buf, char **section, char **key, char **value)
     return *part[0] && *part[1];
 }
 
+/* "; did you mean 'run.seed'?" for a key that stands without its section. */
+static const char *home_of(const struct walk *w, const char *key, char *buf,
+                           size_t size)
+{
+    char section[NAME_MAX_BYTES];
+    *buf = '\0';
+    for (int i = w->cfg->groups - 1; i >= 0; i--)
+        if (sn_option_find(w->cfg->group[i].section.table, key)) {
+            sn_config_name(&w->cfg->group[i], 0, section, sizeof section);
+            snprintf(buf, size, "; did you mean '%s.%s'?", section, key);
+        }
+    return buf;
+}
+
 static void apply_override(struct walk *w, const char *text)
 {
-    char buf[SN_INI_LINE + 1], *section, *key, *value;
+    char buf[SN_INI_LINE + 1], hint[2 * NAME_MAX_BYTES];
+    char *section, *key, *value;
     const struct sn_ini_place nowhere = {0, 0};
     const struct sn_option *row;
     struct sn_config_group *wrong;
@@ -295,7 +310,8 @@ static void apply_override(struct walk *w, const char *text)
     }
     memcpy(buf, text, strlen(text) + 1);
     if (!split_override(buf, &section, &key, &value)) {
-        fault_at(w, nowhere, "expected -s section.key=value");
+        fault_at(w, nowhere, "expected -s section.key=value%s",
+                 home_of(w, buf, hint, sizeof hint));
         return;
     }
     w->group = find_section(w->cfg, section, &w->part, &wrong);
@@ -308,7 +324,8 @@ static void apply_override(struct walk *w, const char *text)
         unknown_key(w, nowhere, key);
         return;
     }
-    w->group->part[w->part].overridden = true;
+    if (!w->group->part[w->part].over)
+        w->group->part[w->part].over = text;
     s->origin = SN_ORIGIN_OVERRIDE;
     s->over = text;
     set_value(w, s, row, nowhere, value);
@@ -318,7 +335,16 @@ static void apply_override(struct walk *w, const char *text)
 
 static bool stands(const struct sn_config_part *part)
 {
-    return part->in_file || part->overridden;
+    return part->in_file || part->over;
+}
+
+/* Where faults of a part are told: in the file, or with the override that
+ * names it. */
+static struct sn_ini_place where(struct walk *w,
+                                 const struct sn_config_part *part)
+{
+    w->over = part->in_file ? NULL : part->over;
+    return part->in_file ? part->at : (struct sn_ini_place){1, 1};
 }
 
 /* Parts that stand, which must be numbered without a gap. */
@@ -333,7 +359,7 @@ static void count_parts(struct walk *w, struct sn_config_group *g)
         if (i > g->parts) {
             sn_config_name(g, i, name, sizeof name);
             sn_config_name(g, g->parts, missing, sizeof missing);
-            fault_at(w, part->in_file ? part->at : (struct sn_ini_place){1, 1},
+            fault_at(w, where(w, part),
                      "[%s] stands here without [%s]; expected numbers 1, 2, "
                      "... without a gap",
                      name, missing);
@@ -348,8 +374,7 @@ static void check_required(struct walk *w, const struct sn_config_group *g,
     char name[NAME_MAX_BYTES];
     const struct sn_option_table *table = g->section.table;
     const struct sn_config_part *p = &g->part[part];
-    const struct sn_ini_place at =
-        p->in_file ? p->at : (struct sn_ini_place){1, 1};
+    const struct sn_ini_place at = where(w, p);
     sn_config_name(g, part, name, sizeof name);
     for (size_t i = 0; i < table->count; i++)
         if (!table->rows[i].fallback &&
@@ -361,7 +386,6 @@ static void check_required(struct walk *w, const struct sn_config_group *g,
 static void check_missing(struct walk *w)
 {
     char name[NAME_MAX_BYTES];
-    w->over = NULL;
     for (int i = 0; i < w->cfg->groups; i++) {
         struct sn_config_group *g = &w->cfg->group[i];
         g->parts = 1;
@@ -369,14 +393,14 @@ static void check_missing(struct walk *w)
             count_parts(w, g);
         if (g->section.required && !stands(&g->part[0])) {
             sn_config_name(g, 0, name, sizeof name);
-            fault_at(w, (struct sn_ini_place){1, 1}, "section [%s] is missing",
-                     name);
+            fault_at(w, where(w, &g->part[0]), "section [%s] is missing", name);
             continue;
         }
         for (int ip = 0; ip < g->parts; ip++)
             if (!is_repeated(g) || stands(&g->part[ip]))
                 check_required(w, g, ip);
     }
+    w->over = NULL;
 }
 
 /* ---- the whole ---- */

@@ -59,6 +59,10 @@ sn_status sn_config_fault(const struct sn_config *cfg, struct sn_error *err,
  * values; paths are absolute.  Caller frees; NULL when memory ran out. */
 char *sn_config_text(const struct sn_config *cfg);
 
+/* Whether a word names a section; "stage", "stage.2" and "stage.N" all name
+ * "stage.*". */
+bool sn_config_is_named(const char *section, const char *word);
+
 /* Every key of the tables with default, unit, range and meaning, as text for
  * `supernet config [SECTION]`.  `only` may be NULL; the text is empty when no
  * table has that name.  Caller frees; NULL when memory ran out. */

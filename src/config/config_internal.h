@@ -45,7 +45,7 @@ struct sn_setting {
 struct sn_config_part {
     bool in_file;
     struct sn_ini_place at;
-    bool overridden;            /* an override names it */
+    const char *over;           /* the first override that names it, or NULL */
     struct sn_setting *setting; /* table->count of them, owned */
 };
 

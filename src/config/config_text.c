@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "config/config_internal.h"
 
-enum { VALUE_BYTES = 512, NAME_BYTES = 64 };
+enum { VALUE_BYTES = 512, NAME_BYTES = 64, COLUMNS = 80 };
 
 /* ---- the resolved config ---- */
 
@@ -59,24 +59,60 @@ char *sn_config_text(const struct sn_config *cfg)
 
 /* ---- all keys ---- */
 
-static void add_row(struct sn_text *t, const struct sn_option *o)
+/* Adds the words of `text` in lines that end before column COLUMNS, each behind
+ * `indent` blanks; the first stands at `column` already. */
+static void add_words(struct sn_text *t, const char *text, int indent,
+                      int column)
 {
-    char expected[VALUE_BYTES];
-    sn_option_expected(o, expected, sizeof expected);
-    sn_text_add(t, "  %-12s %s\n", o->key, o->help);
-    sn_text_add(t, "  %-12s %s%s%s%s; ", "", expected, *o->unit ? " (" : "",
-                o->unit, *o->unit ? ")" : "");
-    if (!o->fallback)
-        sn_text_add(t, "must be set\n");
-    else if (!*o->fallback)
-        sn_text_add(t, "may be left out\n");
-    else
-        sn_text_add(t, "default %s\n", o->fallback);
+    while (*text) {
+        const int n = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + n >= COLUMNS) {
+            sn_text_add(t, "\n%*s", indent, "");
+            column = indent;
+        }
+        sn_text_add(t, "%s%.*s", column > indent ? " " : "", n, text);
+        column += n + (column > indent);
+        text += n;
+        text += strspn(text, " ");
+    }
+    sn_text_add(t, "\n");
 }
 
-/* Whether a section's name fits the word: "stage.2" and "stage" name "stage.*"
- * as well. */
-static bool is_named(const char *section, const char *word)
+/* A unit that the value itself carries is not said twice. */
+static bool says_unit(const struct sn_option *o)
+{
+    return *o->unit && o->type != SN_OPT_TIME && o->type != SN_OPT_SIZE &&
+           o->type != SN_OPT_FREQUENCY;
+}
+
+static void add_row(struct sn_text *t, const struct sn_option *o, int indent)
+{
+    char expected[VALUE_BYTES], line[2 * VALUE_BYTES];
+    const bool says = says_unit(o);
+    sn_option_expected(o, expected, sizeof expected);
+    snprintf(line, sizeof line, "%s%s%s%s; %s%s", expected, says ? " (" : "",
+             says ? o->unit : "", says ? ")" : "",
+             !o->fallback    ? "must be set"
+             : !*o->fallback ? "may be left out"
+                             : "default ",
+             o->fallback ? o->fallback : "");
+    sn_text_add(t, "  %-*s", indent - 2, o->key);
+    add_words(t, o->help, indent, indent);
+    sn_text_add(t, "%*s", indent, "");
+    add_words(t, line, indent, indent);
+}
+
+/* The column behind the longest key of a table. */
+static int help_column(const struct sn_option_table *table)
+{
+    size_t longest = 11;
+    for (size_t i = 0; i < table->count; i++)
+        if (strlen(table->rows[i].key) > longest)
+            longest = strlen(table->rows[i].key);
+    return (int)longest + 4;
+}
+
+bool sn_config_is_named(const char *section, const char *word)
 {
     const size_t n = strlen(section);
     if (strcmp(section, word) == 0)
@@ -95,13 +131,13 @@ char *sn_config_help(const struct sn_config_section *sections, int count,
         const struct sn_option_table *table = sections[i].table;
         const size_t n = strlen(table->section);
         const bool repeated = n >= 2 && table->section[n - 1] == '*';
-        if (only && !is_named(table->section, only))
+        if (only && !sn_config_is_named(table->section, only))
             continue;
         sn_text_add(&t, "%s[%.*s%s]  %s\n", t.length ? "\n" : "",
                     (int)n - repeated, table->section, repeated ? "N" : "",
                     table->help);
         for (size_t io = 0; io < table->count; io++)
-            add_row(&t, &table->rows[io]);
+            add_row(&t, &table->rows[io], help_column(table));
     }
     return sn_text_take(&t);
 }

@@ -194,15 +194,14 @@ static sn_status say_data(struct sn_job *j, struct sn_error *err)
     const struct sn_split *s = &j->split;
     char parts[80];
     if (j->plan->searches)
-        snprintf(parts, sizeof parts, "%d + %d held out", s->n_weights,
-                 s->n_arch);
+        snprintf(parts, sizeof parts, "%d + %d", s->n_weights, s->n_arch);
     else
         snprintf(parts, sizeof parts, "%d", s->n_full);
     return sn_job_say(j, err,
-                      "%-8s %s: %s train, %d val, %d test images of %dx%dx%d, "
-                      "%d classes",
-                      "data", d->name, parts, s->n_val, d->test.n, d->train.h,
-                      d->train.w, d->train.c, d->classes);
+                      "%-8s %s, %d classes, %dx%dx%d: %s train, %d val, "
+                      "%d test",
+                      "data", d->name, d->classes, d->train.h, d->train.w,
+                      d->train.c, parts, s->n_val, d->test.n);
 }
 
 static sn_status say_plan(struct sn_job *j, struct sn_error *err)

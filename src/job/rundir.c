@@ -134,6 +134,23 @@ sn_status sn_rundir_create(struct sn_rundir *d, const char *config,
     return SN_OK;
 }
 
+/* A link such as runs/latest is followed: what is told of the run, and what a
+ * config keeps of it, still holds when the link points elsewhere.  What cannot
+ * be followed stays as it is. */
+static void follow_link(char *path, size_t size)
+{
+    char target[SN_RUN_PATH];
+    const ssize_t n = readlink(path, target, sizeof target - 1);
+    const char *slash = strrchr(path, '/');
+    if (n <= 0)
+        return;
+    target[n] = '\0';
+    const size_t head =
+        target[0] != '/' && slash ? (size_t)(slash + 1 - path) : 0;
+    if (head + (size_t)n < size)
+        memcpy(path + head, target, (size_t)n + 1);
+}
+
 sn_status sn_rundir_open(struct sn_rundir *d, const char *path,
                          struct sn_error *err)
 {
@@ -146,6 +163,7 @@ sn_status sn_rundir_open(struct sn_rundir *d, const char *path,
     if (n + FILE_NAME_ROOM > sizeof found.path)
         return sn_fail(err, SN_ERR_INPUT, "%.60s...: no run directory", path);
     snprintf(found.path, sizeof found.path, "%.*s", (int)n, path);
+    follow_link(found.path, sizeof found.path - FILE_NAME_ROOM);
     if (stat(found.path, &st) != 0) {
         const char *why = strerror(errno);
         sn_path_hint(hint, sizeof hint, found.path);

@@ -94,11 +94,15 @@ expect 2 'expected a command'
 expect 2 "unknown command 'trian'; did you mean 'train'" trian
 expect 2 "unknown command 'measure'" measure
 expect 2 "unknown flag '--resme'; did you mean '--resume'" train --resme x
-expect 2 "unknown flag '--frobnicate'" --frobnicate
+expect 2 "did you mean '--help'\?$" --hlep
+expect 2 "unknown flag '--frobnicate'; see supernet -h$" --frobnicate
+expect 2 "unknown command 'derve'; did you mean 'derive'" help derve
 expect 2 "unknown flag '-x'" train -x
 expect 2 'needs a value' train tiny.ini -o
 expect 2 'expected a config, or --resume' train
 expect 2 "'b.ini' is one argument too many" train tiny.ini b.ini
+expect 2 'train: expected CONFIG.ini' train ''
+expect 2 '-o: the name is empty' train tiny.ini -o ''
 expect 2 'train has no flag --split' train tiny.ini --split val
 expect 2 "cannot stand beside it" train tiny.ini --resume run
 expect 2 '-s or --seed cannot stand beside it' train --resume run -s run.seed=2
@@ -115,6 +119,10 @@ expect 2 "expected" derive run --latency '1 parsec'
 expect 2 "more than 40 letters" derive run --latency "$(printf '%060d' 1) ms"
 expect 2 "--split: 'train' is not known" eval run --split train
 expect 2 "unknown section 'serach'; did you mean 'search'" config serach
+
+expect 2 "-s seed=2: error: .*did you mean 'run.seed'" check tiny.ini -s seed=2
+expect 2 '-s stage.3.width=8: error: .*without \[stage.2\]' check tiny.ini \
+    -s stage.3.width=8
 
 # ---- status 2: the config ----
 printf '[data]\nset = scenes\nsise = 16\n[tarot]\n' >bad.ini
@@ -262,6 +270,13 @@ shows 'supernet [0-9.]+' -V
 shows 'supernet [0-9.]+' train -V
 shows 'train .*the whole job' -h
 shows '--resume RUN' train --help
+shows '--latency TIME' help derive
+shows '^\[stage.N\]' config stage.3
+for command in help 'help train' config 'check tiny.ini'; do
+    "$supernet" $command >out 2>err
+    [ "$(wc -L <out)" -le 80 ]
+    verdict "$command fits in 80 columns" $?
+done
 shows 'arch_split' config search
 shows 'clock' config npu
 shows 'feasible' check tiny.ini
@@ -279,6 +294,14 @@ verdict 'derive writes its files' $?
 shows 'predicted latency' train tiny.ini -q -o derived -s search.mode=none \
     -s 'search.arch=run/derive/80%/arch.txt'
 expect 3 'searched none' derive none --latency '50 %'
+
+# What derive says to try works, with a name that the link's moving keeps.
+mkdir links && ln -s ../run links/latest
+shows 'try .*train links/../run/config.ini' derive links/latest --latency '70 %'
+try=$(sed -n '/^try/,$p' out | sed 's/^try//; s/\\$//' | tr -d '\n')
+eval "set -- $try"
+shift
+shows 'budget.*met' "$@" -q -o tried
 
 # A run under runs/, and the link to it; seeds differ.
 "$supernet" train tiny.ini -q --seed 7 >out 2>err && [ -s runs/latest/result.json ] &&

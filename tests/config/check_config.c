@@ -440,7 +440,8 @@ static void overrides_with_faults(void **state)
         const char *over, *want;
     } cases[] = {
         {"train", "-s train: error: expected -s section.key=value"},
-        {"lr=3", "-s lr=3: error: expected -s section.key=value"},
+        {"lr=3", "-s lr=3: error: expected -s section.key=value; did you mean "
+                 "'train.lr'?"},
         {".lr=3", "-s .lr=3: error: expected -s section.key=value"},
         {"train.=3", "-s train.=3: error: expected -s section.key=value"},
         {"train.lr=", "-s train.lr=: error: lr: the value is missing"},
@@ -452,6 +453,11 @@ static void overrides_with_faults(void **state)
                           "[train]; did you mean 'fast'?"},
         {"stage.99.width=1", "-s stage.99.width=1: error: [stage.99] has no "
                              "number from 1 to 16; expected [stage.1]"},
+        {"stage.9.width=1", "-s stage.9.width=1: error: [stage.9] stands here "
+                            "without [stage.3]; expected numbers 1, 2, ... "
+                            "without a gap"},
+        {"stage.3.depth=1", "-s stage.3.depth=1: error: key 'width' is missing "
+                            "in [stage.3]"},
         {"train.fast=maybe", "-s train.fast=maybe: error: fast: 'maybe' is "
                              "neither yes nor no"},
         {"run.path=a #b", "-s run.path=a #b: error: path: '"},
@@ -556,6 +562,8 @@ static void help_lists_every_key(void **state)
     text = sn_config_help(sections, SECTIONS, "stage.2");
     assert_non_null(strstr(text, "[stage.N]"));
     assert_null(strstr(text, "[run]"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        assert_true(strcspn(line, "\n") < 80);
     free(text);
     text = sn_config_help(sections, SECTIONS, "nothing");
     assert_string_equal(text, "");
