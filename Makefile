@@ -51,6 +51,14 @@ LIB64   := $(BUILD)/f64/libsupernet64.a
 
 all: $(BUILD)/supernet $(BENCHES)
 
+help:
+	@echo 'make train        packages, build, the main job (ARGS: its flags)'
+	@echo 'make test         packages, build, all tests (ONLY=WORD SEED=N ISA=NAME)'
+	@echo 'make all          build/supernet and build/bench/*'
+	@echo 'make asan         the quick tests under the sanitizers (QUICK=rooms)'
+	@echo 'make bench lint format deps clean'
+	@echo 'BUILD=DIR builds elsewhere, V=1 shows commands, WERROR=-Werror as CI'
+
 # ---- the two commands ----
 # Packages first, then a second make that can see them.
 train:
@@ -130,4 +138,4 @@ $(BUILD)/%.o: %.c
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all train test tests asan bench deps lint format clean
+.PHONY: all help train test tests asan bench deps lint format clean
