@@ -251,7 +251,7 @@ static void options_are_required_and_ranged(void **state)
         {"clock", "0 Hz", "200 GHz"},      {"in_lanes", "0", "4097"},
         {"out_lanes", "0", "4097"},        {"pixel_lanes", "0", "4097"},
         {"dw_lanes", "0", "4097"},         {"dw_taps", "0", "4097"},
-        {"vector_lanes", "0", "4097"},     {"on_chip", "1023 B", "1000 GiB"},
+        {"vector_lanes", "0", "4097"},     {"on_chip", "1023 B", "1025 GiB"},
         {"on_chip_bandwidth", "0", "2e6"}, {"dram_bandwidth", "0", "2e6"},
         {"launch", "-1", "2e9"},           {"weight_bytes", "0.1", "9"},
         {"value_bytes", "0.1", "9"},       {"slowdown", "0.5", "1025"},
