@@ -6,6 +6,7 @@
 #include "nn/graph.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,13 +175,19 @@ struct sn_tensor *sn_graph_first(struct sn_graph *g)
 
 struct sn_loss *sn_graph_last(struct sn_graph *g)
 {
-    struct sn_layer *last = &g->layer[g->layers - 1];
-    SN_CHECK(g->layers > 0 && last->id == SN_LAYER_LOSS);
-    return &last->as.loss;
+    SN_CHECK(g->layers > 0 && g->layer[g->layers - 1].id == SN_LAYER_LOSS);
+    return &g->layer[g->layers - 1].as.loss;
+}
+
+/* Every thread of a pass must find its scratch. */
+static void check_threads(const struct sn_graph *g)
+{
+    SN_CHECK(omp_get_max_threads() <= g->threads);
 }
 
 void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
 {
+    check_threads(g);
     const struct sn_pass pass = {g->k, g->scratch, mode};
     for (int il = 0; il < g->layers; il++)
         sn_layer_kinds[g->layer[il].id].fwd(&g->layer[il], &pass);
@@ -188,6 +195,7 @@ void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
 
 void sn_graph_bwd(struct sn_graph *g)
 {
+    check_threads(g);
     const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN};
     for (int il = 0; il < g->layers; il++)
         g->layer[il].out.grads_seen = 0;

@@ -14,7 +14,8 @@
 
 #include "nn/layer.h"
 
-enum { SN_MAX_LAYERS = 768 };
+/* The largest gated supernet (search/space.h) has 790. */
+enum { SN_MAX_LAYERS = 800 };
 
 struct sn_graph {
     const struct sn_kernels *k; /* borrowed */
@@ -26,7 +27,8 @@ struct sn_graph {
     int batch;
 };
 
-/* `threads` scratch areas: the most that any later pass runs on. */
+/* `threads` scratch areas: no later pass may find OpenMP set to more threads.
+ * SN_ERR_MEMORY; nothing is held then. */
 sn_status sn_graph_init(struct sn_graph *g, const struct sn_kernels *k,
                         int threads, struct sn_error *err);
 void sn_graph_release(struct sn_graph *g);
@@ -34,6 +36,10 @@ void sn_graph_release(struct sn_graph *g);
 /* Starts a new list for batches of n images. */
 void sn_graph_reset(struct sn_graph *g, int n);
 
+/* Each adds a layer behind the ones there are and gives its out tensor, which
+ * the graph owns.  `in` and the terms are out tensors of this graph; name and
+ * spec are copied, what a spec points at is borrowed.  The input's y is filled
+ * by the caller before every forward; the loss is the last layer. */
 struct sn_tensor *sn_graph_input(struct sn_graph *g, int h, int w, int c);
 struct sn_tensor *sn_graph_conv(struct sn_graph *g, const char *name,
                                 struct sn_tensor *in,
@@ -56,7 +62,8 @@ void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing);
  * but unbinds a planned list: plan before running it. */
 size_t sn_graph_bytes(struct sn_graph *g, bool backward);
 
-/* Binds memory.  SN_ERR_MEMORY with the figures when the system lacks it. */
+/* Binds memory.  SN_ERR_MEMORY with the figures when the system lacks it; the
+ * list is then unbound. */
 sn_status sn_graph_plan(struct sn_graph *g, bool backward,
                         struct sn_error *err);
 
@@ -70,7 +77,8 @@ void sn_graph_fwd(struct sn_graph *g, sn_mode mode);
 void sn_graph_bwd(struct sn_graph *g);
 
 /* After a pass whose loss is not finite: the first layer whose output holds a
- * value that is not, and where.  NULL when all are finite. */
+ * value that is not, and where: its index in the output [n, h, w, c].  NULL
+ * when all are finite. */
 const struct sn_layer *sn_graph_nonfinite(const struct sn_graph *g,
                                           ptrdiff_t *index);
 

@@ -14,6 +14,7 @@ void sn_loss_init(struct sn_layer *layer, struct sn_tensor *in,
     l->in = in;
     l->smoothing = smoothing;
     in->readers++;
+    SN_CHECK(!in->bn && in->readers == 1); /* y is the logits, dz ours alone */
 }
 
 void sn_loss_plan(struct sn_layer *layer, struct sn_plan *plan)

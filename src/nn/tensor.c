@@ -15,7 +15,7 @@ void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c)
     t->h = h;
     t->w = w;
     t->c = c;
-    t->ld = sn_round_up(c, SN_LANES);
+    t->ld = (c + SN_LANES - 1) / SN_LANES * SN_LANES;
     t->grads_seen = 0;
 }
 

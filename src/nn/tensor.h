@@ -44,7 +44,7 @@ typedef enum { SN_MODE_TRAIN, SN_MODE_CALIBRATE, SN_MODE_EVAL } sn_mode;
  * one: row ir at w + ir*ld.  A subnet's layer is such a view of the supernet's
  * weights, never a copy. */
 struct sn_weight {
-    sn_real *w; /* borrowed; NULL while only counting */
+    sn_real *w; /* borrowed */
     sn_real *g; /* gradient, same layout, accumulated */
     int ld;
 };
@@ -81,11 +81,6 @@ struct sn_tensor {
 static inline ptrdiff_t sn_tensor_pixels(const struct sn_tensor *t)
 {
     return (ptrdiff_t)t->n * t->h * t->w;
-}
-
-static inline int sn_round_up(int value, int step)
-{
-    return (value + step - 1) / step * step;
 }
 
 /* Unit u of `count` holds the images [sn_unit_first(u), sn_unit_first(u+1)). */

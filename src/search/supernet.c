@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "target/block.h"
+
+/* A gated net has at most a sum per stage, a mix and all ops per block, and
+ * input, stem, head, pool, linear and loss. */
+_Static_assert(SN_MAX_STAGES *(1 + SN_MAX_DEPTH * (1 + SN_OP_COUNT)) + 6 <=
+                   SN_MAX_LAYERS,
+               "the graph's list is too short for the largest space");
+_Static_assert((int)SN_MAX_CHOICES <= (int)SN_MAX_TERMS &&
+                   1 + SN_OP_COUNT <= SN_MAX_TERMS,
+               "a sum takes too few terms for the largest space");
+
 /* Batch-norm gains start at 1; behind a projection at .2, so that a block
  * starts near the identity but not at it, where gate derivatives would be 0
  * (METHOD 4.3). */
@@ -194,11 +205,9 @@ static struct sn_tensor *build_ibn(const struct builder *b, const char *name,
     spec.depth_row = (ptrdiff_t)ids->k * spec.depth.ld;
     /* the centre k x k taps of the largest kernel */
     const ptrdiff_t crop = (ids->k - shape->k) / 2;
-    if (spec.depth.w) {
-        const ptrdiff_t at = crop * (spec.depth_row + spec.depth.ld);
-        spec.depth.w += at;
-        spec.depth.g += at;
-    }
+    const ptrdiff_t centre = crop * (spec.depth_row + spec.depth.ld);
+    spec.depth.w += centre;
+    spec.depth.g += centre;
     spec.bn[1] = bn(b, ids->bn[1]);
     spec.project = weight(b, ids->project);
     spec.bn[2] = bn(b, ids->bn[2]);
@@ -248,9 +257,9 @@ static struct sn_tensor *build_op(const struct builder *b, int is, int ib,
 
 static bool residual(const struct builder *b, int is, int ib)
 {
-    const struct sn_block_shape s =
+    const struct sn_block_shape shape =
         sn_space_block(&b->sn->space, is, ib, SN_OP_IBN, 3, 1);
-    return s.stride == 1 && s.cin == s.cout;
+    return sn_block_residual(&shape); /* whatever its op */
 }
 
 /* x + y, or y where shapes do not allow it. */
@@ -379,59 +388,72 @@ void sn_supernet_build_gated(struct sn_supernet *sn, struct sn_graph *g, int n,
 
 /* ---- gates ---- */
 
-/* Calls `each` for every expansion decision with more than one option. */
-typedef void each_mask(struct sn_supernet *sn, const struct sn_decision *e,
-                       const struct sn_op_ids *ids, const int *widths,
-                       double *gate);
+/* An expansion decision with something to choose, and the mask it makes. */
+struct expansion {
+    int n, first; /* its options in the flat arrays */
+    int mid;      /* channels of the mask: those of the largest option */
+    size_t mask;  /* where it begins in the mask arrays */
+    int e_most;   /* the largest expansion */
+    const int *e; /* [n] */
+};
 
-static void for_masks(struct sn_supernet *sn, each_mask *each, double *gate)
+/* Whether decision `id` is one; fills *x. */
+static bool is_expansion(const struct sn_supernet *sn, int id,
+                         struct expansion *x)
 {
-    for (int id = 0; id < sn->decisions.count; id++) {
-        const struct sn_decision *e = &sn->decisions.item[id];
-        if (e->kind != SN_DECIDE_E || e->n < 2)
-            continue;
-        const struct sn_op_space *of =
-            &sn->space.stage[e->stage].block[e->block].of[e->op];
-        const struct sn_op_ids *ids = &sn->block[e->stage][e->block][e->op];
-        const int cin = ids->mid / of->e[of->n_e - 1];
-        int widths[SN_MAX_CHOICES];
-        for (int ie = 0; ie < e->n; ie++)
-            widths[ie] = of->e[ie] * cin;
-        each(sn, e, ids, widths, gate);
-    }
+    const struct sn_decision *d = &sn->decisions.item[id];
+    if (d->kind != SN_DECIDE_E || d->n < 2)
+        return false;
+    const struct sn_op_ids *ids = &sn->block[d->stage][d->block][d->op];
+    const struct sn_op_space *of =
+        &sn->space.stage[d->stage].block[d->block].of[d->op];
+    *x = (struct expansion){.n = d->n,
+                            .first = d->first,
+                            .mid = ids->mid,
+                            .mask = ids->mask,
+                            .e_most = of->e[d->n - 1],
+                            .e = of->e};
+    return true;
+}
+
+/* Channels that option ie of an expansion holds: the first e*cin. */
+static int channels(const struct expansion *x, int ie)
+{
+    return x->e[ie] * (x->mid / x->e_most);
 }
 
 /* mask_c = sum of the gates of the expansions that hold channel c. */
-static void make_mask(struct sn_supernet *sn, const struct sn_decision *e,
-                      const struct sn_op_ids *ids, const int *widths,
-                      double *gate)
+static void make_mask(sn_real *mask, const struct expansion *x,
+                      const double *gate)
 {
-    for (int ic = 0; ic < ids->mid; ic++) {
+    for (int ic = 0; ic < x->mid; ic++) {
         double sum = 0;
-        for (int ie = 0; ie < e->n; ie++)
-            if (ic < widths[ie])
-                sum += gate[e->first + ie];
-        sn->mask[ids->mask + (size_t)ic] = (sn_real)sum;
+        for (int ie = 0; ie < x->n; ie++)
+            if (ic < channels(x, ie))
+                sum += gate[ie];
+        mask[ic] = (sn_real)sum;
     }
 }
 
 /* dgate_i = sum over its channels of dmask. */
-static void read_mask(struct sn_supernet *sn, const struct sn_decision *e,
-                      const struct sn_op_ids *ids, const int *widths,
-                      double *gate)
+static void read_mask(double *dgate, const struct expansion *x,
+                      const double *dmask)
 {
-    for (int ie = 0; ie < e->n; ie++) {
-        gate[e->first + ie] = 0;
-        for (int ic = 0; ic < widths[ie]; ic++)
-            gate[e->first + ie] += sn->dmask[ids->mask + (size_t)ic];
+    for (int ie = 0; ie < x->n; ie++) {
+        dgate[ie] = 0;
+        for (int ic = 0; ic < channels(x, ie); ic++)
+            dgate[ie] += dmask[ic];
     }
 }
 
 void sn_supernet_set_gates(struct sn_supernet *sn, const double *gate)
 {
+    struct expansion x;
     for (int io = 0; io < sn->decisions.total; io++)
         sn->coef[io] = (sn_real)gate[io];
-    for_masks(sn, make_mask, (double *)gate);
+    for (int id = 0; id < sn->decisions.count; id++)
+        if (is_expansion(sn, id, &x))
+            make_mask(sn->mask + x.mask, &x, gate + x.first);
 }
 
 void sn_supernet_gate_grads(const struct sn_supernet *sn, double *dgate)
@@ -439,26 +461,33 @@ void sn_supernet_gate_grads(const struct sn_supernet *sn, double *dgate)
     memset(dgate, 0, (size_t)sn->decisions.total * sizeof *dgate);
     for (int id = 0; id < sn->decisions.count; id++) {
         const struct sn_decision *d = &sn->decisions.item[id];
-        if ((d->kind == SN_DECIDE_OP || d->kind == SN_DECIDE_DEPTH) && d->n > 1)
+        struct expansion x;
+        if (is_expansion(sn, id, &x))
+            read_mask(dgate + x.first, &x, sn->dmask + x.mask);
+        else if (d->n > 1) /* op, depth: the sums' own */
             memcpy(dgate + d->first, sn->dcoef + d->first,
                    (size_t)d->n * sizeof *dgate);
     }
-    for_masks((struct sn_supernet *)sn, read_mask, dgate);
 }
 
 /* ---- inheritance ---- */
 
-/* Copies the leading part of each tap's rows; taps are centred. */
-static void copy_views(const struct sn_param *to, sn_real *dst,
-                       const struct sn_param *from, const sn_real *src)
+/* Taps along one direction, of k*k; 1 where there are none. */
+static int taps_across(int taps)
 {
-    int kt = 1, kf = 1;
-    while (to->taps > kt * kt)
-        kt += 2;
-    while (from->taps > kf * kf)
-        kf += 2;
-    const int rows_to = to->rows / (kt * kt),
-              rows_from = from->rows / (kf * kf);
+    int k = 1;
+    while (k * k < taps)
+        k += 2;
+    return k;
+}
+
+/* Copies the leading part of each tap's rows; taps are centred. */
+static void copy_shared(const struct sn_param *to, sn_real *dst,
+                        const struct sn_param *from, const sn_real *src)
+{
+    const int kt = taps_across(to->taps), kf = taps_across(from->taps);
+    const int rows_to = to->rows / (kt * kt);
+    const int rows_from = from->rows / (kf * kf);
     const int crop = (kf - kt) / 2;
     SN_CHECK(kt <= kf && rows_to <= rows_from && to->cols <= from->cols);
     for (int jt = 0; jt < kt * kt; jt++) {
@@ -477,14 +506,9 @@ void sn_supernet_inherit(struct sn_supernet *to, const struct sn_supernet *from)
         const int source = sn_params_find(&from->params, p->item[id].name);
         SN_CHECK(source >= 0);
         const struct sn_param *it = &from->params.item[source];
-        copy_views(&p->item[id], p->w + p->item[id].first, it,
-                   from->params.w + it->first);
+        copy_shared(&p->item[id], p->w + p->item[id].first, it,
+                    from->params.w + it->first);
     }
     memset(p->m, 0, p->total * sizeof *p->m);
     sn_params_zero_stats(p);
-}
-
-bool sn_supernet_holds(const struct sn_supernet *sn, const struct sn_arch *arch)
-{
-    return sn_arch_in_space(arch, &sn->space, NULL) == SN_OK;
 }

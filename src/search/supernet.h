@@ -20,10 +20,9 @@
 /* What belongs to one op of one block; indices into the params. */
 struct sn_op_ids {
     int expand, depth, dense, project; /* -1: the op has none */
-    struct sn_bn_ids
-        bn[3];   /* IBN: expand, depth, project; fused: dense, -, project */
-    int mid, k;  /* the largest */
-    size_t mask; /* first of its `mid` values in the mask arrays */
+    struct sn_bn_ids bn[3]; /* of expand, depth, project; dense, -, project */
+    int mid, k;             /* the largest */
+    size_t mask;            /* first of its `mid` values in the mask arrays */
 };
 
 struct sn_supernet {
@@ -40,18 +39,20 @@ struct sn_supernet {
     size_t masks;
 };
 
-/* Takes the weights of a space and draws them from `seed`. */
+/* Takes the weights of a space and draws them from `seed`; the space is copied.
+ * SN_ERR_MEMORY; nothing is held then. */
 sn_status sn_supernet_init(struct sn_supernet *sn, const struct sn_space *space,
                            uint64_t seed, struct sn_error *err);
 void sn_supernet_release(struct sn_supernet *sn);
 
-/* Lists the layers of one arch of the space, from input to loss, for batches
- * of n.  Plan the graph afterwards. */
+/* Empties *g and lists the layers of one arch of the space, from input to
+ * loss, for batches of n.  The layers borrow sn's weights.  Plan the graph
+ * afterwards. */
 void sn_supernet_build_arch(struct sn_supernet *sn, struct sn_graph *g,
                             const struct sn_arch *arch, int n,
                             double smoothing);
 
-/* Lists the gated net.  The space must offer one kernel per op. */
+/* The same for the gated net.  The space must offer one kernel per op. */
 void sn_supernet_build_gated(struct sn_supernet *sn, struct sn_graph *g, int n,
                              double smoothing);
 
@@ -64,12 +65,9 @@ void sn_supernet_gate_grads(const struct sn_supernet *sn, double *dgate);
 
 /* Copies from `from` the weights that the smaller net `to` shares with it, by
  * name: leading rows and columns, centre taps.  Momenta and statistics of `to`
- * are cleared.  Every weight of `to` must exist in `from`. */
+ * are cleared.  Every arch of to's space must lie in that of `from`
+ * (sn_arch_in_space). */
 void sn_supernet_inherit(struct sn_supernet *to,
                          const struct sn_supernet *from);
-
-/* Whether `sn` holds the weights of `arch` to inherit. */
-bool sn_supernet_holds(const struct sn_supernet *sn,
-                       const struct sn_arch *arch);
 
 #endif

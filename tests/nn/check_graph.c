@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ static struct sn_error err;
 
 /* ---- a net of every layer kind ---- */
 
+enum { THREADS = 2 }; /* of every pass, and so of every graph */
 enum { SIDE = 12, CLASSES = 8, STEM = 8, MID = 24, WIDE = 16, MOST = 40 };
 
 struct net {
@@ -136,7 +138,7 @@ static void open_net(struct net *t, int n)
 {
     *t = (struct net){0};
     sn_kernels_init(&t->k, sn_cpu_isa());
-    check_ok(sn_graph_init(&t->g, &t->k, 4, &err), &err);
+    check_ok(sn_graph_init(&t->g, &t->k, THREADS, &err), &err);
     add_params(t);
     list_layers(t, n, SIDE);
     plan(t);
@@ -397,7 +399,7 @@ static void run_loss(struct loss_rig *r, const sn_real *x, int n, int c,
                      const int *labels, double smoothing)
 {
     sn_kernels_init(&r->k, SN_ISA_REF);
-    check_ok(sn_graph_init(&r->g, &r->k, 1, &err), &err);
+    check_ok(sn_graph_init(&r->g, &r->k, THREADS, &err), &err);
     sn_graph_reset(&r->g, n);
     r->x = sn_graph_input(&r->g, 1, 1, c);
     r->x->wants_grad = true;
@@ -498,5 +500,6 @@ int main(void)
         cmocka_unit_test(every_kind_has_a_row),
         cmocka_unit_test(units_cover_the_batch),
     };
+    omp_set_num_threads(THREADS);
     return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 #include "search/supernet.h"
 
 static struct sn_error err;
+
+enum { THREADS = 2 }; /* of every pass, and so of every graph */
 
 /* ---- writing ---- */
 
@@ -197,7 +200,7 @@ static void build(struct rig *r, const struct block_case *c)
 {
     sn_kernels_init(&r->k, sn_cpu_isa());
     sn_params_init(&r->p);
-    check_ok(sn_graph_init(&r->g, &r->k, 4, &err), &err);
+    check_ok(sn_graph_init(&r->g, &r->k, THREADS, &err), &err);
     add_params(r, c);
     sn_graph_reset(&r->g, c->n);
     r->x = sn_graph_input(&r->g, c->h, c->w, c->cin);
@@ -411,7 +414,7 @@ static void dump_net_a(struct dump *d)
     sn_arch_space(&space, &arch);
     sn_kernels_init(&k, sn_cpu_isa());
     check_ok(sn_supernet_init(&net, &space, check_seed(), &err), &err);
-    check_ok(sn_graph_init(&g, &k, 4, &err), &err);
+    check_ok(sn_graph_init(&g, &k, THREADS, &err), &err);
     sn_supernet_build_arch(&net, &g, &arch, BATCH, 0.1);
     check_ok(sn_graph_plan(&g, true, &err), &err);
     fprintf(d->cases,
@@ -450,6 +453,7 @@ static void same_every_time(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_every_time)};
+    omp_set_num_threads(THREADS);
     if (argc != 2)
         return cmocka_run_group_tests_name("dump", tests, NULL, NULL);
     struct dump d;
