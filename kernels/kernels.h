@@ -46,7 +46,7 @@ typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
  *   dst[p, c] = gain * act(s[c] * src[p, c] + b[c])  (+ dst when `add`)
  *
  * s and b may both be NULL: then z = src.  A NaN passes through.  In place
- * allowed (dst == src). */
+ * allowed (dst == src, dst_p == src_p). */
 typedef void sn_load_fn(sn_real *dst, ptrdiff_t dst_p, const sn_real *src,
                         ptrdiff_t src_p, const sn_real *s, const sn_real *b,
                         sn_act act, sn_real gain, int add, int c, ptrdiff_t p);
@@ -90,7 +90,7 @@ typedef void sn_act_bwd_fn(sn_real *dz, ptrdiff_t dz_p, const sn_real *y,
  *
  *   dy[p, c] = ps[c] * dz[p, c] + q[c] * (y[p, c] - mu[c]) + r[c]
  *
- * In place allowed (dy == dz). */
+ * In place allowed (dy == dz, dy_p == dz_p). */
 typedef void sn_bn_bwd_fn(sn_real *dy, ptrdiff_t dy_p, const sn_real *dz,
                           ptrdiff_t dz_p, const sn_real *y, ptrdiff_t y_p,
                           const sn_real *ps, const sn_real *q, const sn_real *r,
@@ -106,9 +106,9 @@ typedef void sn_bias_grad_fn(double *db, const sn_real *dy, ptrdiff_t dy_p,
 struct sn_window {
     int h, w;   /* input pixels */
     int oh, ow; /* output pixels */
-    int k;      /* taps in each direction */
-    int stride;
-    int pad; /* zeros before the first row and column */
+    int k;      /* taps in each direction, >= 1 */
+    int stride; /* >= 1 */
+    int pad;    /* zeros before the first row and column */
 };
 
 /* Spreads the input of a full convolution into rows of its matrix:

@@ -171,14 +171,6 @@ int sn_params_find(const struct sn_params *p, const char *name)
     return -1;
 }
 
-int sn_params_find_stat(const struct sn_params *p, const char *name)
-{
-    for (int is = 0; is < p->stats; is++)
-        if (strcmp(p->stat[is].name, name) == 0)
-            return is;
-    return -1;
-}
-
 void sn_params_release(struct sn_params *p)
 {
     free(p->item);

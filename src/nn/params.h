@@ -48,8 +48,10 @@ struct sn_params {
 
 void sn_params_init(struct sn_params *p);
 
-/* Adds an entry, returns its index.  `name` must be new.  When memory for the
- * list is short the index means nothing, and sn_params_take says so. */
+/* Adds an entry [rows, cols], returns its index.  `name` must be new and is
+ * copied; taps and start are read where the kind's comment says so.  When
+ * memory for the list is short the index means nothing, and sn_params_take says
+ * so. */
 int sn_params_add(struct sn_params *p, sn_param_kind kind, int rows, int cols,
                   int taps, double start, const char *name);
 
@@ -75,9 +77,8 @@ void sn_params_zero_grad(struct sn_params *p);
 /* Forgets the population statistics, before they are taken anew. */
 void sn_params_zero_stats(struct sn_params *p);
 
-/* Index of the entry (or statistic) of that name, -1 when there is none. */
+/* Index of the entry of that name, -1 when there is none. */
 int sn_params_find(const struct sn_params *p, const char *name);
-int sn_params_find_stat(const struct sn_params *p, const char *name);
 
 void sn_params_release(struct sn_params *p);
 

@@ -11,11 +11,10 @@
 /* Cost of every (block, option) of a space; entries of options a block does
  * not have are zero. */
 struct sn_cost_table {
-    struct sn_cost
-        fixed; /* stem, head, pool, linear: the same for every arch */
+    struct sn_cost fixed; /* stem, head, pool, linear: of every arch */
     struct sn_cost block[SN_MAX_STAGES][SN_MAX_DEPTH][SN_OP_COUNT]
                         [SN_MAX_CHOICES][SN_MAX_CHOICES]; /* [op][ik][ie] */
-}; /* about 1.3 MB: on the heap, please */
+}; /* about 1.3 MB: too large for the stack */
 
 struct sn_npu;
 

@@ -22,9 +22,8 @@ static const double gate_floor = 0.05; /* below it a value is not observed */
 
 /* ---- schedules ---- */
 
-double sn_gumbel_tau(const struct sn_gumbel *g, double t)
+double sn_gumbel_tau(double t)
 {
-    (void)g;
     return tau_start * pow(tau_fall, t);
 }
 
@@ -291,7 +290,7 @@ void sn_gumbel_update(struct sn_gumbel *g, const double *gate,
     if (frozen)
         return;
     const double target = sn_gumbel_target(g, t);
-    loss_gradient(g, gate, dgate, sn_gumbel_tau(g, t), grad);
+    loss_gradient(g, gate, dgate, sn_gumbel_tau(t), grad);
     const double expected = latency_gradient(g, lat);
     update_controller(g, grad, lat, expected, target);
     join_gradients(g, grad, lat, expected,

@@ -45,7 +45,7 @@ void sn_gumbel_init(struct sn_gumbel *g, const struct sn_space *space,
 
 /* tau = 5 * .06^t and T' (half a cosine from start_target to target at 60 %),
  * t = share of the post-warm-up steps done. */
-double sn_gumbel_tau(const struct sn_gumbel *g, double t);
+double sn_gumbel_tau(double t);
 double sn_gumbel_target(const struct sn_gumbel *g, double t);
 
 /* Gates of one step: g = softmax((alpha + G) / tau) per decision, one Gumbel G

@@ -71,8 +71,8 @@ static void ibn(struct sn_block_operators *ops, const struct sn_npu *npu,
     const bool x_out = t.x > on_chip, y_out = t.y > on_chip;
     const bool mid1_out = expands ? t.x + t.mid1 > on_chip : x_out;
     const double kept = residual ? t.x : 0.0;
-    const double read =
-        expands ? kept + t.mid1 : t.x; /* during the depthwise */
+    /* during the depthwise convolution */
+    const double read = expands ? kept + t.mid1 : t.x;
     const bool mid2_out =
         read + t.mid2 > on_chip || kept + t.mid2 + t.y > on_chip;
     if (expands)
@@ -154,11 +154,9 @@ void sn_block_cost(struct sn_cost *cost, const struct sn_npu *npu,
 static void add_alone(struct sn_cost *cost, const struct sn_npu *npu,
                       struct sn_operator op)
 {
-    const double out =
-        npu->value_bytes * (double)(sn_operator_pixels(&op) * op.cout);
     op.in_dram =
         sn_npu_tensor_bytes(npu, op.h, op.w, op.cin) > npu->on_chip.value;
-    op.out_dram = out > npu->on_chip.value;
+    op.out_dram = sn_npu_output_bytes(npu, &op) > npu->on_chip.value;
     struct sn_cost part;
     sn_npu_cost(&part, npu, &op);
     sn_cost_add(cost, &part);

@@ -22,7 +22,7 @@ enum { SN_BLOCK_MAX_OPERATORS = 4 };
 struct sn_block_operators {
     int count;
     struct sn_operator item[SN_BLOCK_MAX_OPERATORS];
-    int residual[SN_BLOCK_MAX_OPERATORS]; /* 1: x is kept alive beside it */
+    bool residual[SN_BLOCK_MAX_OPERATORS]; /* x is kept alive beside it */
 };
 
 /* Whether a block of this shape adds its input to its output. */

@@ -18,6 +18,12 @@ double sn_npu_tensor_bytes(const struct sn_npu *npu, int h, int w, int c)
     return npu->value_bytes * (double)((int64_t)h * w * c);
 }
 
+double sn_npu_output_bytes(const struct sn_npu *npu,
+                           const struct sn_operator *op)
+{
+    return npu->value_bytes * (double)(sn_operator_pixels(op) * op->cout);
+}
+
 /* M of a convolution or, on one pixel, a linear layer: the array takes
  * in_lanes x out_lanes channels of pixel_lanes pixels for one tap a cycle. */
 static double conv_cycles(const struct sn_npu *npu,
@@ -90,8 +96,7 @@ static struct traffic traffic(const struct sn_npu *npu,
     const double half = npu->on_chip.value / 2.0;
     const int inputs = op->kind == SN_OPERATOR_ADD ? 2 : 1;
     const double in = inputs * sn_npu_tensor_bytes(npu, op->h, op->w, op->cin);
-    const double out =
-        npu->value_bytes * (double)(sn_operator_pixels(op) * op->cout);
+    const double out = sn_npu_output_bytes(npu, op);
     const double w = weight_traffic(npu, op);
     /* weights that do not stay beside the tiles come once for each of them */
     const double times = w > half ? ceil((in + out) / half) : 1.0;
@@ -113,8 +118,7 @@ void sn_npu_cost(struct sn_cost *cost, const struct sn_npu *npu,
                  const struct sn_operator *op)
 {
     const double in = sn_npu_tensor_bytes(npu, op->h, op->w, op->cin);
-    const double out =
-        npu->value_bytes * (double)(sn_operator_pixels(op) * op->cout);
+    const double out = sn_npu_output_bytes(npu, op);
     const double params = sn_operator_params(op);
     *cost =
         (struct sn_cost){.seconds = sn_npu_cycles(npu, op) / npu->clock.value,

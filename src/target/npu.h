@@ -21,8 +21,7 @@ struct sn_npu {
     int pixel_lanes;          /* output pixels a cycle */
     int dw_lanes, dw_taps;    /* depthwise: channels and taps a cycle */
     int vector_lanes;         /* element-wise results a cycle */
-    bool
-        pack_input; /* fewer than in_lanes input channels: taps fill the rest */
+    bool pack_input; /* taps fill the lanes that few input channels leave */
     struct sn_quantity on_chip; /* bytes of memory beside the array */
     double on_chip_bandwidth, dram_bandwidth; /* bytes a cycle */
     double launch;                            /* cycles to start an operator */
@@ -36,6 +35,10 @@ extern const struct sn_option_table sn_npu_options;
 
 /* Bytes of a tensor of h x w pixels and c channels. */
 double sn_npu_tensor_bytes(const struct sn_npu *npu, int h, int w, int c);
+
+/* Bytes of an operator's output. */
+double sn_npu_output_bytes(const struct sn_npu *npu,
+                           const struct sn_operator *op);
 
 /* Cycles of an operator, its launch included. */
 double sn_npu_cycles(const struct sn_npu *npu, const struct sn_operator *op);

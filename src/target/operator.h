@@ -41,12 +41,11 @@ struct sn_block_shape {
 
 /* What a net, a block or an operator costs on a target. */
 struct sn_cost {
-    double seconds; /* predicted latency, batch 1 */
-    double macs;    /* multiply-adds */
-    double params;  /* folded weights and biases, a count */
-    double weights; /* bytes of them in the target's precision */
-    double
-        activations; /* peak bytes of live tensors (DESIGN 8): joins by max */
+    double seconds;     /* predicted latency, batch 1 */
+    double macs;        /* multiply-adds */
+    double params;      /* folded weights and biases, a count */
+    double weights;     /* bytes of them in the target's precision */
+    double activations; /* peak bytes of live tensors; joins by max */
 };
 
 /* Pixels of a side after a stride (padding keeps the corners): extent / stride

@@ -8,9 +8,8 @@
 
 #include "train/trainer.h"
 
-enum {
-    SN_PROGRESS_LINE = 256
-}; /* bytes of a line, multi-byte signs included */
+/* Bytes of a line, multi-byte signs included. */
+enum { SN_PROGRESS_LINE = 256 };
 
 struct sn_progress {
     FILE *out;    /* borrowed; NULL: nothing is shown */

@@ -196,7 +196,9 @@ static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
                          int epoch, int ib, long step, struct sn_error *err)
 {
     struct sn_loss *loss = sn_graph_last(t->graph);
-    sn_loader_batch(loader, epoch, ib, sn_graph_first(t->graph)->y, t->labels);
+    const int got = sn_loader_batch(loader, epoch, ib,
+                                    sn_graph_first(t->graph)->y, t->labels);
+    SN_CHECK(got == t->recipe.batch);
     loss->labels = t->labels;
     sn_graph_fwd(t->graph, SN_MODE_TRAIN);
     return check_finite(t->graph, loss->mean, step, err);
@@ -340,7 +342,7 @@ sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
         (long)w->state.epoch * sn_loader_batches(w->loader) + w->state.batch;
     const long arch = arch_steps_before(s, step);
     const double t = share_done(&s->gumbel, arch);
-    const double tau = sn_gumbel_tau(&s->gumbel, t);
+    const double tau = sn_gumbel_tau(t);
     draw_gates(s, step + arch, tau);
     SN_TRY(sn_trainer_step(w, r, err));
     if (arch_steps_before(s, step + 1) > arch)

@@ -78,7 +78,9 @@ struct sn_trainer {
 };
 
 /* Readies a trainer at its first step.  The graph must be built on `net` for
- * recipe->batch images and planned with gradients. */
+ * recipe->batch images and planned with gradients; the loader gives full
+ * batches (it shuffles).  SN_ERR_CONFIG when the images do not fill one batch,
+ * SN_ERR_MEMORY; nothing is held then. */
 sn_status sn_trainer_init(struct sn_trainer *t, struct sn_supernet *net,
                           struct sn_graph *graph, struct sn_loader *loader,
                           const struct sn_recipe *recipe, struct sn_error *err);
@@ -103,8 +105,15 @@ struct sn_searcher {
     double *gate, *dgate; /* [decisions.total] owned */
 };
 
-/* `arch_split` is a; `warmup` the share of the search with frozen logits.  The
- * graph must be the gated one. */
+/* Readies a searcher at its first step, logits 0.
+ *
+ *   graph       the gated one, otherwise as for sn_trainer_init
+ *   arch_split  a, in (0, 1)
+ *   warmup      share of the search with frozen logits
+ *   cost        borrowed
+ *   target      T, seconds; 0: no budget
+ *
+ * Fails as sn_trainer_init does, for either loader. */
 sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
                            struct sn_graph *graph, struct sn_loader *loader,
                            struct sn_loader *held_out,
@@ -114,12 +123,19 @@ sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
                            struct sn_error *err);
 void sn_searcher_release(struct sn_searcher *s);
 bool sn_searcher_done(const struct sn_searcher *s);
+
+/* One weight step and, when it is due, an architecture step.  SN_ERR_NUMERIC
+ * as sn_trainer_step; where the architecture step failed, the weight step is
+ * done and the logits are those of before. */
 sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
                            struct sn_error *err);
 
 /* Takes the population statistics of the graph's batch-norms anew, on the
  * images of `loader` (unaugmented, in order, full batches), `images` of them at
- * most.  The graph must be an arch of `net`, planned for the loader's batch. */
+ * most but one batch at least, which the loader must fill.  The graph must be
+ * an arch of `net`, planned for the loader's batch; labels [batch] is
+ * overwritten.
+ */
 void sn_calibrate(struct sn_supernet *net, struct sn_graph *graph,
                   struct sn_loader *loader, int images, int *labels);
 
@@ -128,7 +144,8 @@ struct sn_eval {
     int images, correct;
 };
 
-/* Evaluates with population statistics on all images of `loader`. */
+/* Evaluates with population statistics on all images of `loader`, one at
+ * least, whose last batch may be ragged; labels [batch] is overwritten. */
 void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
                  struct sn_loader *loader, int *labels);
 
