@@ -1,8 +1,6 @@
 /* out = sum of coef_i * x_i: residuals, op gates and depth gates.  The one
  * place where a normalised tensor is materialised; it is a narrow one. */
 
-#include <string.h>
-
 #include "base/status.h"
 #include "nn/layer.h"
 
