@@ -580,3 +580,20 @@ sn_status sn_config_fault(const struct sn_config *cfg, struct sn_error *err,
         fault_at(&w, at, "[%s]: %s", section, text);
     return SN_ERR_CONFIG;
 }
+
+const char *sn_config_place(const struct sn_config *cfg, const char *section,
+                            const char *key, char *buf, size_t size)
+{
+    struct walk w = {.cfg = (struct sn_config *)cfg}; /* only looks it up */
+    struct sn_config_group *wrong;
+    const struct sn_option *row;
+    w.group = find_section(w.cfg, section, &w.part, &wrong);
+    const struct sn_setting *s = w.group ? find_setting(&w, key, &row) : NULL;
+    if (s && s->origin == SN_ORIGIN_FILE)
+        snprintf(buf, size, "%s:%d", cfg->path, s->key_at.line);
+    else if (s && s->origin == SN_ORIGIN_OVERRIDE)
+        snprintf(buf, size, "-s %s", s->over);
+    else
+        snprintf(buf, size, "the default");
+    return buf;
+}

@@ -54,6 +54,11 @@ sn_status sn_config_fault(const struct sn_config *cfg, struct sn_error *err,
                           const char *section, const char *key, const char *fmt,
                           ...) __attribute__((format(printf, 5, 6)));
 
+/* Where the value of a key comes from: `cfg.ini:12`, `-s data.path=x` or `the
+ * default`. */
+const char *sn_config_place(const struct sn_config *cfg, const char *section,
+                            const char *key, char *buf, size_t size);
+
 /* The resolved config as INI text, every value with its origin as a comment
  * (`# default`, `# cfg.ini:12`, `# -s`).  Reading it back gives the same
  * values; paths are absolute.  Caller frees; NULL when memory ran out. */

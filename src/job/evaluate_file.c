@@ -47,7 +47,11 @@ static sn_status open_data(struct evaluation *v, const char *path,
                            struct sn_error *err)
 {
     const struct sn_subnet *s = &v->subnet;
-    SN_TRY(sn_dataset_open(&v->data, &s->data, s->seed, err));
+    const sn_status rc = sn_dataset_open(&v->data, &s->data, s->seed, err);
+    if (rc == SN_ERR_INPUT && err)
+        return sn_fail_more(err, rc, "  %s was trained on these images", path);
+    if (rc != SN_OK)
+        return rc;
     if (v->data.classes != s->classes || v->data.test.c != s->arch.c)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: the net is for %d classes and %d channels, the "

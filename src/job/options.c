@@ -218,6 +218,18 @@ sn_status sn_job_config_follow(struct sn_job_config *c, struct sn_error *err)
     return read_arch(c, err);
 }
 
+sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
+                      struct sn_error *err)
+{
+    char place[512];
+    const sn_status rc = sn_dataset_open(data, &c->data, c->run.seed, err);
+    if (rc == SN_ERR_INPUT && err)
+        return sn_fail_more(
+            err, SN_ERR_INPUT, "  [data] path comes from %s",
+            sn_config_place(c->source, "data", "path", place, sizeof place));
+    return rc;
+}
+
 sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
                        int channels, int classes, struct sn_error *err)
 {

@@ -164,6 +164,10 @@ expect 2 'of 7 classes, the data has' train tiny.ini -s search.mode=none \
 
 # ---- status 3: what is read ----
 expect 3 'no-such-folder' train tiny.ini -s data.set=idx -s data.path=no-such-folder
+expect 3 '\[data\] path comes from -s data.path=no-such-folder' check tiny.ini \
+    -s data.set=idx -s data.path=no-such-folder
+sed 's/^set = .*/set = idx\npath = nowhere/' tiny.ini >moved.ini
+expect 3 'path comes from moved.ini:3' train moved.ini -o x3
 expect 3 'no-run: No such file' train --resume no-run
 expect 3 'is no run directory' train --resume "$root/configs"
 expect 3 'no-run' derive no-run --latency '50 %'
