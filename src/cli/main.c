@@ -312,9 +312,8 @@ static sn_status take_operand(struct sn_cli *a, const struct command *c,
     if (given > (c->operand ? 1 : 0))
         return sn_fail(err, SN_ERR_CONFIG, "%s: '%s' is one argument too many",
                        c->name, argv[optind + (c->operand ? 1 : 0)]);
-    if (given == 1)
-        a->operand = argv[optind];
-    if (c->operand && (given == 0 ? !c->optional : !*a->operand))
+    a->operand = given == 1 ? argv[optind] : NULL;
+    if (c->operand && (a->operand ? !*a->operand : !c->optional))
         return sn_fail(err, SN_ERR_CONFIG, "%s: expected %s", c->name,
                        c->operand);
     return SN_OK;
