@@ -78,7 +78,7 @@ export SEED ISA
 tests: $(if $(CLI_SRC),$(BUILD)/supernet) $(CHECKS) $(GRADS)
 
 # The tests that are quick under the sanitizers, and the rooms they walk.
-QUICK ?= base config datasets target search nn
+QUICK ?= base config datasets kernels target search nn train
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
             -fno-omit-frame-pointer
 asan:
@@ -128,6 +128,14 @@ $(BUILD)/kernels/avx512/%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
                                        -mavx512vl -mfma
 $(BUILD)/tests/%.o $(BUILD)/f64/tests/%.o: CPPFLAGS += -Itests
 
+# The revision stands in env.json; its file changes only when it does.
+REVISION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+$(BUILD)/revision: always
+	@mkdir -p $(@D)
+	@echo '$(REVISION)' | cmp -s - $@ || echo '$(REVISION)' >$@
+$(BUILD)/src/job/env.o: CPPFLAGS += -DSN_REVISION='"$(REVISION)"'
+$(BUILD)/src/job/env.o: $(BUILD)/revision
+
 $(BUILD)/f64/%.o: %.c
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(CPPFLAGS) -DSN_DOUBLE $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -138,4 +146,4 @@ $(BUILD)/%.o: %.c
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all help train test tests asan bench deps lint format clean
+.PHONY: always all help train test tests asan bench deps lint format clean

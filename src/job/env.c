@@ -10,6 +10,10 @@
 #include "job/job.h"
 #include "kernels/blas_info.h"
 
+#ifndef SN_REVISION /* the Makefile asks git */
+#    define SN_REVISION "unknown"
+#endif
+
 static const char *blas_variant(void)
 {
     switch (sn_blas_threads_by()) {
@@ -55,10 +59,11 @@ char *sn_env_json(const struct sn_kernels *k, int threads, const uint64_t *seed,
     sn_os_name(os, sizeof os);
     sn_clock_stamp(started);
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:I, s:s}", "version",
-        SN_VERSION, "cpu", cpu, "os", os, "isa", k->isa, "cores", sn_os_cores(),
-        "threads", threads, "blas", sn_blas_config(), "blas_threading",
-        blas_variant(), "compiler", __VERSION__, "memory_available_bytes",
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:I, s:s}",
+        "version", SN_VERSION, "revision", SN_REVISION, "cpu", cpu, "os", os,
+        "isa", k->isa, "cores", sn_os_cores(), "threads", threads, "blas",
+        sn_blas_config(), "blas_threading", blas_variant(), "compiler",
+        __VERSION__, "memory_available_bytes",
         (json_int_t)sn_os_memory_available(), "time", started);
     if (o && seed) {
         /* as text: JSON readers round integers past 2^53 */

@@ -67,14 +67,17 @@ struct line {
     char text[SN_PROGRESS_LINE];
     size_t bytes;
     int columns, most; /* taken, to be had */
+    bool full;
 };
 
-/* Adds a column if there is room for it and for the bar. */
+/* Adds a column if there is room for it and for the bar; after the first one
+ * that does not fit none is added. */
 static void add(struct line *l, const char *text)
 {
     const size_t n = strlen(text);
-    if (l->columns + (int)n + 2 > l->most - BAR_LEAST ||
-        l->bytes + n + 3 > sizeof l->text)
+    l->full = l->full || l->columns + (int)n + 2 > l->most - BAR_LEAST ||
+              l->bytes + n + 3 > sizeof l->text;
+    if (l->full)
         return;
     memcpy(l->text + l->bytes, "  ", 2);
     memcpy(l->text + l->bytes + 2, text, n + 1);
@@ -94,6 +97,7 @@ static void add_latency(struct line *l, const struct sn_progress *p,
     add(l, text);
 }
 
+/* The columns, most wanted first. */
 static void fill(struct line *l, const struct sn_progress *p,
                  const struct sn_step_report *r, double now)
 {
@@ -102,19 +106,19 @@ static void fill(struct line *l, const struct sn_progress *p,
     const double left = (now - p->phase_start) / (double)p->steps *
                         (double)(r->steps - r->step - 1);
 
-    snprintf(text, sizeof text, "%3d %%", 100 * (r->batch + 1) / r->batches);
-    add(l, text);
-    snprintf(text, sizeof text, "%.0f img/s",
-             took > 0 ? (double)p->images / took : 0.0);
-    add(l, text);
-    snprintf(text, sizeof text, "loss %.3f", r->epoch_loss);
+    snprintf(text, sizeof text, "eta %s",
+             sn_text_elapsed(wait, sizeof wait, left));
     add(l, text);
     snprintf(text, sizeof text, "acc %.1f %%", 100 * r->epoch_accuracy);
     add(l, text);
     if (r->expected > 0)
         add_latency(l, p, r->expected);
-    snprintf(text, sizeof text, "eta %s",
-             sn_text_elapsed(wait, sizeof wait, left));
+    snprintf(text, sizeof text, "%.0f img/s",
+             took > 0 ? (double)p->images / took : 0.0);
+    add(l, text);
+    snprintf(text, sizeof text, "loss %.3f", r->epoch_loss);
+    add(l, text);
+    snprintf(text, sizeof text, "%d %%", 100 * (r->batch + 1) / r->batches);
     add(l, text);
     snprintf(text, sizeof text, "lr %.4f", r->lr);
     add(l, text);

@@ -75,6 +75,18 @@ static void a_wide_one_shows_all(void **state)
     free(text);
 }
 
+/* What a narrow one gives up is what is wanted least. */
+static void an_ordinary_one_shows_time_and_latency(void **state)
+{
+    (void)state;
+    char *text = shown(80, 3e-3, false);
+    assert_non_null(strstr(text, "eta"));
+    assert_non_null(strstr(text, "acc 50.0 %"));
+    assert_non_null(strstr(text, "E[LAT] 3.00 ms/2.00 ms"));
+    assert_null(strstr(text, "lr 0.1000"));
+    free(text);
+}
+
 static void it_is_wiped_once(void **state)
 {
     (void)state;
@@ -117,6 +129,7 @@ int main(void)
         cmocka_unit_test(a_file_sees_nothing),
         cmocka_unit_test(any_width_fits),
         cmocka_unit_test(a_wide_one_shows_all),
+        cmocka_unit_test(an_ordinary_one_shows_time_and_latency),
         cmocka_unit_test(it_is_wiped_once),
         cmocka_unit_test(nobody_looks),
     };
