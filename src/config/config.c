@@ -287,11 +287,14 @@ static const char *home_of(const struct walk *w, const char *key, char *buf,
 {
     char section[NAME_MAX_BYTES];
     *buf = '\0';
-    for (int i = w->cfg->groups - 1; i >= 0; i--)
-        if (sn_option_find(w->cfg->group[i].section.table, key)) {
-            sn_config_name(&w->cfg->group[i], 0, section, sizeof section);
-            snprintf(buf, size, "; did you mean '%s.%s'?", section, key);
-        }
+    for (int i = w->cfg->groups - 1; i >= 0; i--) {
+        const struct sn_option *row =
+            sn_option_find(w->cfg->group[i].section.table, key);
+        if (!row)
+            continue;
+        sn_config_name(&w->cfg->group[i], 0, section, sizeof section);
+        snprintf(buf, size, "; did you mean '%.50s.%.50s'?", section, row->key);
+    }
     return buf;
 }
 
