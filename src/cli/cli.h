@@ -13,7 +13,9 @@
 enum { SN_CLI_MAX_OVER = 64 };
 
 struct sn_cli {
-    const char *operand; /* the one thing a command may be given, or NULL */
+    const char *operand;     /* the first thing a command is given, or NULL */
+    const char *const *more; /* [n_more] what follows it */
+    int n_more;
     struct sn_config_override over[SN_CLI_MAX_OVER]; /* -s, --seed */
     int n_over;
     const char *dir; /* -o */

@@ -22,25 +22,26 @@ struct command {
     const char *name;
     const char *operand; /* word of the help; NULL: takes none */
     bool optional;       /* the operand may be left out */
+    const char *more;    /* word of what may follow it; NULL: nothing may */
     const char *flags;   /* values of the flags it takes beside the common */
     const char *help;
     sn_cli_fn *run;
 };
 
 static const struct command commands[] = {
-    {"train", "CONFIG.ini", true, "soSrf",
+    {"train", "CONFIG.ini", true, NULL, "soSrf",
      "search, derive, train and compare; the whole job", sn_cli_train},
-    {"check", "CONFIG.ini", false, "sS",
+    {"check", "CONFIG.ini", false, NULL, "sS",
      "look at config and data and print the plan; trains nothing",
      sn_cli_check},
-    {"config", "SECTION", true, "",
+    {"config", "SECTION", true, NULL, "",
      "every key with default, unit, range and meaning", sn_cli_config},
-    {"derive", "RUN", false, "l",
+    {"derive", "RUN", false, NULL, "l",
      "another net from a finished search, for another latency", sn_cli_derive},
-    {"eval", "RUN|FILE", false, "p",
+    {"eval", "RUN|FILE", false, NULL, "p",
      "accuracy of a finished net, from its subnet.safetensors alone",
      sn_cli_eval},
-    {"info", NULL, true, "", "version, processor, libraries, memory",
+    {"info", NULL, true, NULL, "", "version, processor, libraries, memory",
      sn_cli_info},
 };
 
@@ -134,10 +135,11 @@ static sn_status help(const struct command *c, struct sn_error *err)
 {
     struct sn_text t = {0};
     if (c) {
-        sn_text_add(&t, "supernet %s%s%s%s%s\n%s\n\n", c->name,
+        sn_text_add(&t, "supernet %s%s%s%s%s%s%s\n%s\n\n", c->name,
                     c->operand ? " " : "", c->operand && c->optional ? "[" : "",
                     c->operand ? c->operand : "",
-                    c->operand && c->optional ? "]" : "", c->help);
+                    c->operand && c->optional ? "]" : "", c->more ? " " : "",
+                    c->more ? c->more : "", c->help);
         add_flags(&t, c, false);
     } else {
         sn_text_add(&t, "supernet COMMAND [FLAGS]: finds, trains and compares "
@@ -305,14 +307,16 @@ static void make_tables(struct option *longs, char *shorts)
     *shorts = '\0';
 }
 
-static sn_status take_operand(struct sn_cli *a, const struct command *c,
-                              int argc, char **argv, struct sn_error *err)
+static sn_status take_operands(struct sn_cli *a, const struct command *c,
+                               int argc, char **argv, struct sn_error *err)
 {
-    const int given = argc - optind;
-    if (given > (c->operand ? 1 : 0))
+    const int given = argc - optind, own = c->operand ? 1 : 0;
+    if (given > own && !c->more)
         return sn_fail(err, SN_ERR_CONFIG, "%s: '%s' is one argument too many",
-                       c->name, argv[optind + (c->operand ? 1 : 0)]);
-    a->operand = given == 1 ? argv[optind] : NULL;
+                       c->name, argv[optind + own]);
+    a->operand = given > 0 ? argv[optind] : NULL;
+    a->more = (const char *const *)argv + optind + own;
+    a->n_more = given > own ? given - own : 0;
     if (c->operand && (a->operand ? !*a->operand : !c->optional))
         return sn_fail(err, SN_ERR_CONFIG, "%s: expected %s", c->name,
                        c->operand);
@@ -347,7 +351,7 @@ static sn_status parse(struct sn_cli *a, const struct command *c, int argc,
                            f->name, c->name);
         SN_TRY(take_flag(a, value, optarg, err));
     }
-    return take_operand(a, c, argc, argv, err);
+    return take_operands(a, c, argc, argv, err);
 }
 
 /* ---- running ---- */
