@@ -1,21 +1,17 @@
 # supernet: `make train` runs the main job, `make test` proves it works.
-# V=1 shows commands; WERROR=-Werror is what CI builds with.
 BUILD   ?= build
 CC      ?= gcc
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
-MACHINE := $(shell uname -m)
-comma   := ,
 QUIET    = $(if $(V),,@echo "  $(if $(filter %.o,$@),cc,ld) $@"; )
 
 # ---- libraries ----
-# Debian's OpenBLAS comes in three builds side by side; only the OpenMP one
-# shares our thread pool.  Where its folder exists it is linked by path, so
-# that neither packages nor alternatives can put another one in its place.
-PKGS     := inih jansson zlib
+# Of Debian's three builds of OpenBLAS only the OpenMP one shares our thread
+# pool; it is linked by path, so that nothing can put another in its place.
+PKGS     := inih jansson zlib libprotobuf-c
 BLAS_DIR := $(firstword $(wildcard /usr/lib/*/openblas-openmp))
 PKG       = $(shell PKG_CONFIG_PATH=$(BLAS_DIR)/pkgconfig pkg-config $1 2>/dev/null)
-CPPFLAGS := -I. -Isrc $(call PKG,--cflags openblas $(PKGS))
-LDLIBS   := $(if $(BLAS_DIR),-L$(BLAS_DIR) -Wl$(comma)-rpath$(comma)$(BLAS_DIR)) \
+CPPFLAGS := -I. -Isrc -I$(BUILD)/gen $(call PKG,--cflags openblas $(PKGS))
+LDLIBS   := $(BLAS_DIR:%=-L%) $(BLAS_DIR:%=-Wl,-rpath,%) \
             $(call PKG,--libs openblas $(PKGS)) -lm
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla \
             -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
@@ -24,14 +20,13 @@ CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
             -ffp-contract=fast $(WARNINGS) $(WERROR) $(EXTRA)
 
 # ---- sources: a file in a room's folder is part of the build ----
-SIMD    := $(if $(filter x86_64,$(MACHINE)),avx2 avx512)
+SIMD    := $(if $(filter x86_64,$(shell uname -m)),avx2 avx512)
 KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
            $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
            $(wildcard datasets/*.c)
 CLI_SRC := $(wildcard src/cli/*.c)
-# The double-precision build of the gradient checks: the reference kernels and
-# the rooms whose arithmetic is checked.
+# The double-precision build of the gradient checks: what they look at.
 F64_SRC := $(filter-out kernels/blas/% kernels/avx%,$(KERNELS)) \
            $(foreach r,base nn optim target search task,$(wildcard src/$r/*.c))
 ROOMS   ?= *
@@ -40,7 +35,8 @@ GRAD_SRC  := $(foreach r,$(ROOMS),$(wildcard tests/$r/grad_*.c))
 SCRIPTS   := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.sh \
              tests/$r/check_*.py))
 
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+MESSAGES := $(BUILD)/gen/export/onnx.pb-c
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(MESSAGES).o
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 F64_OBJ := $(F64_SRC:%.c=$(BUILD)/f64/%.o)
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
@@ -78,7 +74,7 @@ export SEED ISA
 tests: $(if $(CLI_SRC),$(BUILD)/supernet) $(CHECKS) $(GRADS)
 
 # The tests that are quick under the sanitizers, and the rooms they walk.
-QUICK ?= base config datasets kernels target search nn train
+QUICK ?= base config datasets kernels target search nn train export
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
             -fno-omit-frame-pointer
 asan:
@@ -91,7 +87,7 @@ bench: $(BENCHES)
 deps:
 	@.ci/deps test
 
-lint:
+lint: $(MESSAGES).c
 	@CPPFLAGS='$(CPPFLAGS)' tests/lint.sh
 
 format:
@@ -102,25 +98,21 @@ clean:
 
 # ---- rules ----
 $(LIB): $(LIB_OBJ)
-	@rm -f $@
-	$(QUIET)ar qcs $@ $^
-
 $(LIB64): $(F64_OBJ)
+$(LIB) $(LIB64):
 	@rm -f $@
 	$(QUIET)ar qcs $@ $^
 
 $(BUILD)/supernet: $(CLI_OBJ) $(LIB)
-	$(QUIET)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
-
 $(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIB)
+$(BUILD)/supernet $(BENCHES):
 	$(QUIET)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Allocations of our code pass through tests/check.c, which can refuse them.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 $(CHECKS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/check.o $(LIB)
-	$(QUIET)$(CC) $(CFLAGS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
-
 $(GRADS): $(BUILD)/f64/%: $(BUILD)/f64/%.o $(BUILD)/f64/tests/check.o $(LIB64)
+$(CHECKS) $(GRADS):
 	$(QUIET)$(CC) $(CFLAGS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 
 $(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
@@ -135,6 +127,14 @@ $(BUILD)/revision: always
 	@echo '$(REVISION)' | cmp -s - $@ || echo '$(REVISION)' >$@
 $(BUILD)/src/job/env.o: CPPFLAGS += -DSN_REVISION='"$(REVISION)"'
 $(BUILD)/src/job/env.o: $(BUILD)/revision
+
+# protoc-c makes C of the messages of ONNX files.
+$(MESSAGES).c: src/export/onnx.proto
+	@mkdir -p $(BUILD)/gen
+	$(QUIET)protoc-c --proto_path=src --c_out=$(BUILD)/gen export/onnx.proto
+$(MESSAGES).o: $(MESSAGES).c
+	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(filter $(BUILD)/src/export/%,$(LIB_OBJ)): | $(MESSAGES).c
 
 $(BUILD)/f64/%.o: %.c
 	@mkdir -p $(@D)
