@@ -21,7 +21,7 @@ struct sn_cli {
     const char *dir; /* -o */
     int threads;     /* -j, 0: not given */
     unsigned isa;    /* --isa, else all there is */
-    bool json, quiet, force;
+    bool json, quiet, force, verbose;
     const char *resume, *latency, *split;
     const char *command; /* the whole command line, for the records */
 };

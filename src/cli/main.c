@@ -29,7 +29,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"train", "CONFIG.ini", true, NULL, "soSrf",
+    {"train", "CONFIG.ini", true, NULL, "soSrfv",
      "search, derive, train and compare; the whole job", sn_cli_train},
     {"check", "CONFIG.ini", false, NULL, "sS",
      "look at config and data and print the plan; trains nothing",
@@ -66,6 +66,8 @@ static const struct flag flags[] = {
      "goes on with an interrupted run, to the bit"},
     {"force", 'f', false, NULL, false,
      "with --resume: under another instruction set"},
+    {"verbose", 'v', true, NULL, false,
+     "tells after each phase where its time went"},
     {"latency", 'l', false, "TIME", false,
      "the budget: '2 ms', or '50 %' of the baseline's"},
     {"split", 'p', false, "test|val", false, "the images to evaluate on"},
@@ -269,6 +271,9 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return SN_OK;
     case 'f':
         a->force = true;
+        return SN_OK;
+    case 'v':
+        a->verbose = true;
         return SN_OK;
     case 'J':
         a->json = true;

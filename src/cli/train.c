@@ -75,6 +75,7 @@ sn_status sn_cli_train(const struct sn_cli *a, struct sn_error *err)
                                            .threads = a->threads,
                                            .isa = a->isa,
                                            .force = a->force,
+                                           .verbose = a->verbose,
                                            .out = a->quiet ? NULL : stderr,
                                            .command = a->command,
                                            .stop = &stop};

@@ -22,6 +22,7 @@ struct sn_job_request {
     int threads; /* -j: 0: as the config says */
     unsigned isa;
     bool force;          /* go on although the instruction set is another */
+    bool verbose;        /* tell at the end of a phase where its time went */
     FILE *out;           /* progress; NULL: none */
     const char *command; /* the command line, for env.json */
     /* The number of the signal that asks the run to stop, 0: none so far. */

@@ -21,10 +21,11 @@ struct sn_job {
     struct sn_job_plan *plan; /* owned */
     struct sn_checkpoint *at; /* owned: where the job stands */
     struct sn_checkpoint_file
-        *saved;           /* owned: weights to go on with, or NULL */
-    double phase_clock;   /* when this process took up the phase */
-    double phase_seconds; /* that the phase had taken before */
-    double saved_clock;   /* when the last checkpoint was written */
+        *saved;                /* owned: weights to go on with, or NULL */
+    double phase_clock;        /* when this process took up the phase */
+    double phase_seconds;      /* that the phase had taken before */
+    double saved_clock;        /* when the last checkpoint was written */
+    struct sn_profile profile; /* of the phase's steps, when asked for */
 };
 
 /* ---- record.c: lines, logs, checkpoints ---- */
@@ -35,6 +36,12 @@ sn_status sn_job_say(struct sn_job *j, struct sn_error *err, const char *fmt,
 
 /* The phase `at` stands in begins, or is taken up again: clocks and bar. */
 void sn_job_begin_phase(struct sn_job *j, const char *title, int epochs);
+
+/* The profile that a phase's graph fills; NULL when nobody asked for one. */
+struct sn_profile *sn_job_profile(struct sn_job *j);
+
+/* All steps of the phase are taken: says where their time went, when asked. */
+sn_status sn_job_say_profile(struct sn_job *j, struct sn_error *err);
 
 /* The phase is over: its seconds are final, the next one begins at step 0. */
 void sn_job_end_phase(struct sn_job *j, sn_phase next);

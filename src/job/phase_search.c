@@ -44,6 +44,7 @@ static sn_status open_search(struct search *s, struct sn_job *j,
         sn_recipe_search(o->epochs, o->batch, o->lr, o->lr_warmup);
     SN_TRY(sn_supernet_init(&s->net, &j->plan->space, seed, err));
     SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
+    s->graph.profile = sn_job_profile(j);
     sn_supernet_build_gated(&s->net, &s->graph, o->batch, recipe.smoothing);
     SN_TRY(sn_graph_plan(&s->graph, true, err));
     SN_TRY(open_loaders(s, j, err));
@@ -108,7 +109,9 @@ static sn_status run_steps(struct sn_job *j, struct search *s,
     while (!sn_searcher_done(&s->searcher)) {
         struct sn_epoch_row row = {
             .report = &r, .val = NAN, .held_out_loss = NAN, .held_out = NAN};
+        const double start = sn_profile_start(s->graph.profile);
         SN_TRY(sn_searcher_step(&s->searcher, &r, err));
+        sn_profile_add(s->graph.profile, SN_PART_STEP, start);
         if (r.arch_step) {
             at->tally.loss_sum += r.arch_loss * r.arch_images;
             at->tally.correct += r.arch_correct;
@@ -147,6 +150,8 @@ sn_status sn_job_search(struct sn_job *j, struct sn_error *err)
         sn_job_begin_phase(j, "search", j->config.search.epochs);
         rc = run_steps(j, s, err);
     }
+    if (rc == SN_OK)
+        rc = sn_job_say_profile(j, err);
     if (rc == SN_OK)
         rc = derive(j, s, err);
     close_search(s);

@@ -101,6 +101,7 @@ static sn_status open_training(struct training *t, struct sn_job *j,
     const struct sn_recipe recipe =
         sn_recipe_final(&j->config.train, outcome_of(j)->inherited);
     SN_TRY(sn_graph_init(&t->graph, &j->kernels, j->threads, err));
+    t->graph.profile = sn_job_profile(j);
     sn_supernet_build_arch(&t->net, &t->graph, arch, recipe.batch,
                            recipe.smoothing);
     SN_TRY(sn_graph_plan(&t->graph, true, err));
@@ -144,7 +145,9 @@ static sn_status run_steps(struct sn_job *j, struct training *t,
     while (!sn_trainer_done(&t->trainer)) {
         struct sn_epoch_row row = {
             .report = &r, .val = NAN, .held_out_loss = NAN, .held_out = NAN};
+        const double start = sn_profile_start(t->graph.profile);
         SN_TRY(sn_trainer_step(&t->trainer, &r, err));
+        sn_profile_add(t->graph.profile, SN_PART_STEP, start);
         if (r.ends_epoch)
             row.val = validate(t, r.epoch);
         j->at->train = t->trainer.state;
@@ -196,6 +199,8 @@ sn_status sn_job_train_net(struct sn_job *j, const struct sn_arch *arch,
     }
     if (rc == SN_OK)
         rc = run_steps(j, t, err);
+    if (rc == SN_OK)
+        rc = sn_job_say_profile(j, err);
     if (rc == SN_OK)
         rc = finish(j, t, arch, err);
     close_training(t);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -34,7 +35,30 @@ void sn_job_begin_phase(struct sn_job *j, const char *title, int epochs)
 {
     j->phase_clock = j->saved_clock = sn_clock_seconds();
     j->phase_seconds = j->at->seconds[j->at->phase];
+    j->profile = (struct sn_profile){0};
     sn_progress_phase(&j->progress, title, epochs, j->plan->budget);
+}
+
+struct sn_profile *sn_job_profile(struct sn_job *j)
+{
+    return j->ask->verbose ? &j->profile : NULL;
+}
+
+sn_status sn_job_say_profile(struct sn_job *j, struct sn_error *err)
+{
+    struct sn_text t = {0};
+    if (!j->ask->verbose)
+        return SN_OK;
+    sn_text_add(&t, "%-8s %ld steps of this phase, milliseconds of one\n",
+                "profile", j->profile.steps);
+    sn_profile_text(&j->profile, &t);
+    char *text = sn_text_take(&t);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the profile");
+    text[strlen(text) - 1] = '\0'; /* a line brings its own end */
+    const sn_status rc = sn_job_say(j, err, "%s", text);
+    free(text);
+    return rc;
 }
 
 static void count_seconds(struct sn_job *j)

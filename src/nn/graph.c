@@ -185,12 +185,26 @@ static void check_threads(const struct sn_graph *g)
     SN_CHECK(omp_get_max_threads() <= g->threads);
 }
 
+/* One pass of a layer, on the clock of a profile if there is one. */
+static void run(struct sn_layer *layer, bool backward,
+                const struct sn_pass *pass, struct sn_profile *profile)
+{
+    const struct sn_layer_kind *kind = &sn_layer_kinds[layer->id];
+    const double start = sn_profile_start(profile);
+    if (backward)
+        kind->bwd(layer, pass);
+    else
+        kind->fwd(layer, pass);
+    sn_profile_add(profile, sn_part_layer(layer->id, backward), start);
+}
+
 void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
 {
     check_threads(g);
     const struct sn_pass pass = {g->k, g->scratch, mode};
+    struct sn_profile *profile = mode == SN_MODE_TRAIN ? g->profile : NULL;
     for (int il = 0; il < g->layers; il++)
-        sn_layer_kinds[g->layer[il].id].fwd(&g->layer[il], &pass);
+        run(&g->layer[il], false, &pass, profile);
 }
 
 void sn_graph_bwd(struct sn_graph *g)
@@ -200,7 +214,7 @@ void sn_graph_bwd(struct sn_graph *g)
     for (int il = 0; il < g->layers; il++)
         g->layer[il].out.grads_seen = 0;
     for (int il = g->layers - 1; il >= 0; il--)
-        sn_layer_kinds[g->layer[il].id].bwd(&g->layer[il], &pass);
+        run(&g->layer[il], true, &pass, g->profile);
 }
 
 static ptrdiff_t first_nonfinite(const struct sn_tensor *t)

@@ -13,6 +13,7 @@
  * nothing. */
 
 #include "nn/layer.h"
+#include "nn/profile.h"
 
 /* The largest gated supernet (search/space.h) has 790. */
 enum { SN_MAX_LAYERS = 800 };
@@ -25,6 +26,7 @@ struct sn_graph {
     struct sn_scratch *scratch; /* [threads] owned */
     int threads;
     int batch;
+    struct sn_profile *profile; /* borrowed, of training passes; or NULL */
 };
 
 /* `threads` scratch areas: no later pass may find OpenMP set to more threads.

@@ -196,30 +196,46 @@ static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
                          int epoch, int ib, long step, struct sn_error *err)
 {
     struct sn_loss *loss = sn_graph_last(t->graph);
+    const double start = sn_profile_start(t->graph->profile);
     const int got = sn_loader_batch(loader, epoch, ib,
                                     sn_graph_first(t->graph)->y, t->labels);
+    sn_profile_add(t->graph->profile, SN_PART_IMAGES, start);
     SN_CHECK(got == t->recipe.batch);
     loss->labels = t->labels;
     sn_graph_fwd(t->graph, SN_MODE_TRAIN);
     return check_finite(t->graph, loss->mean, step, err);
 }
 
+static void zero_gradients(struct sn_trainer *t)
+{
+    const double start = sn_profile_start(t->graph->profile);
+    sn_params_zero_grad(&t->net->params);
+    sn_profile_add(t->graph->profile, SN_PART_UPDATE, start);
+}
+
+static void update(struct sn_trainer *t, double lr)
+{
+    struct sn_params *p = &t->net->params;
+    const double start = sn_profile_start(t->graph->profile);
+    if (t->recipe.clip > 0)
+        sn_clip_norm(p->g, t->group, t->groups, t->recipe.clip);
+    sn_sgd_step(t->graph->k, p->w, p->m, p->g, t->group, t->groups, lr,
+                t->recipe.momentum);
+    sn_profile_add(t->graph->profile, SN_PART_UPDATE, start);
+}
+
 sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
                           struct sn_error *err)
 {
-    struct sn_params *p = &t->net->params;
     begin_report(t, r);
     SN_TRY(forward(t, t->loader, r->epoch, r->batch, r->step, err));
     const struct sn_loss *loss = sn_graph_last(t->graph);
     r->loss = loss->mean;
     r->correct = loss->correct;
     r->images = t->recipe.batch;
-    sn_params_zero_grad(p);
+    zero_gradients(t);
     sn_graph_bwd(t->graph);
-    if (t->recipe.clip > 0)
-        sn_clip_norm(p->g, t->group, t->groups, t->recipe.clip);
-    sn_sgd_step(t->graph->k, p->w, p->m, p->g, t->group, t->groups, r->lr,
-                t->recipe.momentum);
+    update(t, r->lr);
     end_report(t, r);
     return SN_OK;
 }
@@ -311,7 +327,7 @@ static sn_status arch_step(struct sn_searcher *s, long arch, long pass,
     SN_TRY(forward(w, s->held_out, (int)(arch / batches), (int)(arch % batches),
                    r->step, err));
     const struct sn_loss *loss = sn_graph_last(w->graph);
-    sn_params_zero_grad(&w->net->params);
+    zero_gradients(w);
     sn_graph_bwd(w->graph);
     sn_supernet_gate_grads(w->net, s->dgate);
     sn_gumbel_update(&s->gumbel, s->gate, s->dgate, loss->mean, t,

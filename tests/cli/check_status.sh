@@ -89,6 +89,20 @@ verdict 'the card fits in 100 columns' $?
 ! grep -q $'[\r\033]' run/log.txt
 verdict 'log.txt has plain lines' $?
 
+# ---- train -v ----
+# Each phase ends with a table; its parts make up the step but for 5 %.
+"$supernet" train tiny.ini -v -o told >out 2>err
+verdict 'a run that is told of' $?
+[ "$(grep -c '^profile  *[0-9]* steps of this phase' told/log.txt)" -eq 3 ]
+verdict 'train -v: each phase tells where its time went' $?
+grep -qE '^ibn +[0-9.]+ +[0-9.]+ +[0-9.]+ %$' err
+verdict 'train -v: a row for each layer kind' $?
+awk '$1 == "step" { steps++ } $1 == "other" && $3 > 5 { bad = 1 }
+     END { exit bad || steps != 3 }' told/log.txt
+verdict 'train -v: the parts make up the step' $?
+! grep -q '^profile' run/log.txt
+verdict 'nobody is told who did not ask' $?
+
 # ---- status 2: the command line ----
 expect 2 'expected a command'
 expect 2 "unknown command 'trian'; did you mean 'train'" trian
@@ -104,6 +118,7 @@ expect 2 "'b.ini' is one argument too many" train tiny.ini b.ini
 expect 2 'train: expected CONFIG.ini' train ''
 expect 2 '-o: the name is empty' train tiny.ini -o ''
 expect 2 'train has no flag --split' train tiny.ini --split val
+expect 2 'check has no flag --verbose' check tiny.ini -v
 expect 2 "cannot stand beside it" train tiny.ini --resume run
 expect 2 '-s or --seed cannot stand beside it' train --resume run -s run.seed=2
 expect 2 '-o cannot stand beside it' train --resume run -o x
