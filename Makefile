@@ -25,21 +25,22 @@ KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
            $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
            $(wildcard datasets/*.c)
-CLI_SRC := $(wildcard src/cli/*.c)
 # The double-precision build of the gradient checks: what they look at.
 F64_SRC := $(filter-out kernels/blas/% kernels/avx%,$(KERNELS)) \
            $(foreach r,base nn optim target search task,$(wildcard src/$r/*.c))
 ROOMS   ?= *
 CHECK_SRC := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.c))
 GRAD_SRC  := $(foreach r,$(ROOMS),$(wildcard tests/$r/grad_*.c))
-SCRIPTS   := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.sh \
-             tests/$r/check_*.py))
+SCRIPTS   := $(foreach e,sh py,$(wildcard $(ROOMS:%=tests/%/check_*.$e)))
 
 MESSAGES := $(BUILD)/gen/export/onnx.pb-c
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(MESSAGES).o
-CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
 F64_OBJ := $(F64_SRC:%.c=$(BUILD)/f64/%.o)
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+# A bench without a header beside it is a program, the others are parts of all.
+PARTS   := $(patsubst %.h,$(BUILD)/%,$(wildcard bench/*.h))
+BENCHES := $(filter-out $(PARTS),$(patsubst %.c,$(BUILD)/%,$(wildcard \
+           bench/*.c bench/peers/*.c)))
 CHECKS  := $(CHECK_SRC:%.c=$(BUILD)/%)
 GRADS   := $(GRAD_SRC:%.c=$(BUILD)/f64/%)
 LIB     := $(BUILD)/libsupernet.a
@@ -50,9 +51,8 @@ all: $(BUILD)/supernet $(BENCHES)
 help:
 	@echo 'make train        packages, build, the main job (ARGS: its flags)'
 	@echo 'make test         packages, build, all tests (ONLY=WORD SEED=N ISA=NAME)'
-	@echo 'make all          build/supernet and build/bench/*'
 	@echo 'make asan         the quick tests under the sanitizers (QUICK=rooms)'
-	@echo 'make bench lint format deps clean'
+	@echo 'make all bench bench-peers lint format deps clean'
 	@echo 'BUILD=DIR builds elsewhere, V=1 shows commands, WERROR=-Werror as CI'
 
 # ---- the two commands ----
@@ -62,8 +62,7 @@ train:
 	@$(MAKE) --no-print-directory $(PARALLEL) $(BUILD)/supernet
 	$(BUILD)/supernet train configs/quickstart.ini $(ARGS)
 
-test:
-	@.ci/deps test
+test: deps
 	@$(MAKE) --no-print-directory $(PARALLEL) tests
 	@BUILD=$(BUILD) ONLY='$(ONLY)' tests/run.sh $(BUILD)/tests/log \
 	    $(CHECKS) $(GRADS) $(SCRIPTS)
@@ -71,7 +70,7 @@ test:
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 export SEED ISA
 
-tests: $(if $(CLI_SRC),$(BUILD)/supernet) $(CHECKS) $(GRADS)
+tests: $(BUILD)/supernet $(CHECKS) $(GRADS)
 
 # The tests that are quick under the sanitizers, and the rooms they walk.
 QUICK ?= base config datasets kernels target search nn train export
@@ -81,8 +80,8 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan ROOMS='$(QUICK)' \
 	    EXTRA='$(SANITIZE) $(EXTRA)' test
 
-bench: $(BENCHES)
-	$(BUILD)/bench/step --net A
+bench bench-peers: $(BENCHES)
+	@BUILD=$(BUILD) bench/$@.sh $(ARGS)
 
 deps:
 	@.ci/deps test
@@ -104,7 +103,8 @@ $(LIB) $(LIB64):
 	$(QUIET)ar qcs $@ $^
 
 $(BUILD)/supernet: $(CLI_OBJ) $(LIB)
-$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(LIB)
+$(BENCHES): $(BUILD)/%: $(BUILD)/%.o $(PARTS:=.o) $(LIB)
+$(BUILD)/bench/peers/dnnl: LDLIBS += $(if $(wildcard /usr/include/dnnl.h),-ldnnl)
 $(BUILD)/supernet $(BENCHES):
 	$(QUIET)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -146,4 +146,4 @@ $(BUILD)/%.o: %.c
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: always all help train test tests asan bench deps lint format clean
+.PHONY: always all help train test tests asan bench bench-peers deps lint format clean

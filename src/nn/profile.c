@@ -48,6 +48,8 @@ void sn_profile_text(const struct sn_profile *p, struct sn_text *t)
         if (fwd + bwd > 0)
             add_row(p, t, sn_layer_kinds[id].name, fwd, bwd);
     }
+    if (p->seconds[SN_PART_PLAN] > 0)
+        add_row(p, t, "plan", p->seconds[SN_PART_PLAN], -1);
     add_row(p, t, "images", p->seconds[SN_PART_IMAGES], -1);
     add_row(p, t, "update", p->seconds[SN_PART_UPDATE], -1);
     add_row(p, t, "other", left > 0 ? left : 0, -1);

@@ -13,6 +13,7 @@
 
 typedef enum {
     SN_PART_STEP,   /* all of it */
+    SN_PART_PLAN,   /* listing and planning the layers, where they change */
     SN_PART_IMAGES, /* bringing the batch */
     SN_PART_UPDATE, /* gradients zeroed and clipped, the optimiser */
     SN_PART_LAYERS, /* from here on two a layer kind: forward, backward */

@@ -149,6 +149,14 @@ static void what_it_says(void **state)
                 "update           10.000                 10.0 %\n"
                 "other            10.000                 10.0 %\n"
                 "step            100.000                100.0 %\n");
+    p.seconds[SN_PART_PLAN] = 0.004;
+    text_is(&p, "part             fwd ms       bwd ms     share\n"
+                "ibn              25.000       50.000    75.0 %\n"
+                "plan              2.000                  2.0 %\n"
+                "images            5.000                  5.0 %\n"
+                "update           10.000                 10.0 %\n"
+                "other             8.000                  8.0 %\n"
+                "step            100.000                100.0 %\n");
 }
 
 static void no_step(void **state)

@@ -1,0 +1,314 @@
+/* One convolution as a stage between two tensors; see trial.h.
+ *
+ * Fused, the two tensors get their pending batch-norm in the way that they get
+ * it in a net: a 1x1 stage before writes the input, one behind reads the output
+ * and leaves its gradient.  Both run once, while the trial is set up. */
+
+#include "bench/trial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+enum { NARROW = 16, SEED = 1 }; /* channels at the outer ends when fused */
+
+struct sn_trial {
+    const struct sn_kernels *k;
+    struct sn_arena arena;
+    bool fused;
+    struct sn_stage stage, before, after;
+    struct sn_tensor in, out, first, last; /* first -> in -> out -> last */
+    struct sn_bn in_bn, out_bn;
+    struct sn_weight weight, before_weight, after_weight;
+    struct sn_scratch *scratch; /* [threads] owned */
+    struct sn_scratch_need need;
+    int threads;
+};
+
+static sn_stage_kind kind_of(const struct sn_shape *s)
+{
+    if (sn_shape_class_of(s) == SN_SHAPE_DEPTH)
+        return SN_STAGE_DEPTH;
+    return s->k == 1 && s->stride == 1 ? SN_STAGE_POINT : SN_STAGE_DENSE;
+}
+
+static int weight_rows(const struct sn_shape *s)
+{
+    return s->k * s->k * (s->groups > 1 ? 1 : s->cin);
+}
+
+/* ---- memory ---- */
+
+static void take_weight(struct sn_weight *w, struct sn_arena *a, int rows,
+                        int cols)
+{
+    const size_t values = (size_t)rows * (size_t)cols;
+    w->w = sn_arena_take(a, values, sizeof *w->w);
+    w->g = sn_arena_take(a, values, sizeof *w->g);
+    w->ld = cols;
+}
+
+static void take_bn(struct sn_tensor *t, struct sn_bn *bn, struct sn_arena *a,
+                    int c)
+{
+    bn->view.gamma = sn_arena_take(a, (size_t)c, sizeof(sn_real));
+    bn->view.beta = sn_arena_take(a, (size_t)c, sizeof(sn_real));
+    bn->view.dgamma = sn_arena_take(a, (size_t)c, sizeof(sn_real));
+    bn->view.dbeta = sn_arena_take(a, (size_t)c, sizeof(sn_real));
+    t->bn = bn;
+    t->act = SN_ACT_RELU6;
+}
+
+static void take_tensor(struct sn_tensor *t, struct sn_arena *a)
+{
+    t->wants_grad = true;
+    sn_tensor_plan(t, a);
+    sn_tensor_plan_grad(t, a);
+}
+
+static void take_scratch(struct sn_trial *t, struct sn_arena *a)
+{
+    const struct sn_scratch_need *n = &t->need;
+    for (int it = 0; it < t->threads; it++) {
+        struct sn_scratch *sc = &t->scratch[it];
+        sc->load = sn_arena_take(a, n->load, sizeof *sc->load);
+        sc->grad = sn_arena_take(a, n->grad, sizeof *sc->grad);
+        sc->col = sn_arena_take(a, n->col, sizeof *sc->col);
+    }
+    sn_real *slots = sn_arena_take(a, n->slots, sizeof *slots);
+    t->stage.slots = t->before.slots = t->after.slots = slots;
+}
+
+/* Settles everything from `a`, which may be only counting. */
+static void lay_out(struct sn_trial *t, const struct sn_shape *s,
+                    struct sn_arena *a)
+{
+    t->in = t->out = t->first = t->last = (struct sn_tensor){0};
+    t->need = (struct sn_scratch_need){0};
+    take_weight(&t->weight, a, weight_rows(s), s->cout);
+    sn_tensor_shape(&t->in, s->n, s->h, s->w, s->cin);
+    if (t->fused) {
+        take_weight(&t->before_weight, a, NARROW, s->cin);
+        take_weight(&t->after_weight, a, s->cout, NARROW);
+        take_bn(&t->in, &t->in_bn, a, s->cin);
+        take_bn(&t->out, &t->out_bn, a, s->cout);
+        sn_tensor_shape(&t->first, s->n, s->h, s->w, NARROW);
+        sn_stage_init(&t->before, SN_STAGE_POINT, &t->first, &t->in, s->cin, 1,
+                      1, t->before_weight, 0);
+    }
+    sn_stage_init(&t->stage, kind_of(s), &t->in, &t->out, s->cout, s->k,
+                  s->stride, t->weight, (ptrdiff_t)s->k * s->cout);
+    take_tensor(&t->in, a);
+    take_tensor(&t->out, a);
+    sn_stage_plan(&t->stage, a, &t->need);
+    if (t->fused) {
+        sn_stage_init(&t->after, SN_STAGE_POINT, &t->out, &t->last, NARROW, 1,
+                      1, t->after_weight, 0);
+        take_tensor(&t->first, a);
+        take_tensor(&t->last, a);
+        sn_stage_plan(&t->before, a, &t->need);
+        sn_stage_plan(&t->after, a, &t->need);
+    }
+    take_scratch(t, a);
+}
+
+/* ---- values ---- */
+
+/* Uniform in [-1, 1); `item` tells the arrays apart. */
+static void fill(sn_real *x, size_t n, uint32_t item)
+{
+    const struct sn_rng rng = sn_rng_make(SEED, SN_RNG_SYNTHETIC);
+    uint32_t word[4];
+    for (size_t i = 0; i < n; i++) {
+        if (i % 4 == 0)
+            sn_rng_words(rng, 0, item, i / 4, word);
+        x[i] = (sn_real)((int32_t)word[i % 4] * 0x1p-31);
+    }
+}
+
+static void fill_tensor(const struct sn_tensor *t, sn_real *x, uint32_t item)
+{
+    fill(x, (size_t)sn_tensor_pixels(t) * (size_t)t->ld, item);
+}
+
+static void fill_weight(const struct sn_weight *w, int rows, uint32_t item)
+{
+    fill(w->w, (size_t)rows * (size_t)w->ld, item);
+}
+
+static void set_gains(const struct sn_tensor *t)
+{
+    for (int ic = 0; ic < t->c; ic++)
+        t->bn->view.gamma[ic] = 1;
+}
+
+static struct sn_pass pass_of(const struct sn_trial *t)
+{
+    return (struct sn_pass){
+        .k = t->k, .scratch = t->scratch, .mode = SN_MODE_TRAIN};
+}
+
+static void fill_all(struct sn_trial *t, const struct sn_shape *s)
+{
+    const struct sn_pass pass = pass_of(t);
+    fill_weight(&t->weight, weight_rows(s), 1);
+    if (!t->fused) {
+        fill_tensor(&t->in, t->in.y, 2);
+        fill_tensor(&t->out, t->out.dz, 3);
+        return;
+    }
+    fill_weight(&t->before_weight, NARROW, 4);
+    fill_weight(&t->after_weight, s->cout, 5);
+    set_gains(&t->in);
+    set_gains(&t->out);
+    fill_tensor(&t->first, t->first.y, 6);
+    fill_tensor(&t->last, t->last.dz, 7);
+    sn_stage_fwd(&t->before, &pass);
+    sn_stage_fwd(&t->stage, &pass);
+    sn_stage_fwd(&t->after, &pass);
+    sn_stage_bwd(&t->after, &pass);
+}
+
+/* ---- life ---- */
+
+void sn_trial_destroy(struct sn_trial *t)
+{
+    if (!t)
+        return;
+    free(t->scratch);
+    sn_arena_release(&t->arena);
+    free(t);
+}
+
+sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
+                          const struct sn_kernels *k, int threads, bool fused,
+                          struct sn_error *err)
+{
+    struct sn_trial *t = calloc(1, sizeof *t);
+    if (!t)
+        return sn_fail(err, SN_ERR_MEMORY, "%s: no memory", s->name);
+    t->k = k;
+    t->fused = fused;
+    t->threads = threads;
+    t->scratch = calloc((size_t)threads, sizeof *t->scratch);
+    sn_status rc = SN_OK;
+    if (!t->scratch)
+        rc = sn_fail(err, SN_ERR_MEMORY, "%s: no memory", s->name);
+    sn_arena_init(&t->arena);
+    for (int run = 0; run < 2 && rc == SN_OK; run++) {
+        struct sn_arena counting;
+        sn_arena_init(&counting);
+        lay_out(t, s, run == 0 ? &counting : &t->arena);
+        if (run == 0)
+            rc = sn_arena_reserve(&t->arena, counting.used, err);
+    }
+    if (rc != SN_OK) {
+        sn_trial_destroy(t);
+        return rc;
+    }
+    fill_all(t, s);
+    *trial = t;
+    return SN_OK;
+}
+
+void sn_trial_run(struct sn_trial *t, sn_trial_pass which)
+{
+    const struct sn_pass pass = pass_of(t);
+    if (which == SN_TRIAL_FWD) {
+        sn_stage_fwd(&t->stage, &pass);
+        return;
+    }
+    t->in.grads_seen = 0;
+    t->in.wants_grad = which != SN_TRIAL_BWD_WEIGHT;
+    sn_stage_bwd(&t->stage, &pass);
+}
+
+const char *sn_trial_variant(const struct sn_trial *t)
+{
+    static const char *const names[][2] = {
+        [SN_STAGE_POINT] = {"point", "point+bn"},
+        [SN_STAGE_DENSE] = {"dense", "dense+bn"},
+        [SN_STAGE_DEPTH] = {"depth", "depth+bn"}};
+    return names[t->stage.kind][t->fused];
+}
+
+/* ---- checking ---- */
+
+/* Sums of squares of the difference and of what is wanted. */
+struct distance {
+    double difference, wanted;
+};
+
+static void compare(struct distance *d, const sn_real *got, const sn_real *want,
+                    int n)
+{
+    for (int i = 0; i < n; i++) {
+        const double apart = (double)got[i] - (double)want[i];
+        d->difference += apart * apart;
+        d->wanted += (double)want[i] * (double)want[i];
+    }
+}
+
+static struct distance tensors_apart(const struct sn_tensor *t,
+                                     const sn_real *got, const sn_real *want)
+{
+    struct distance d = {0, 0};
+    for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(t); ip++)
+        compare(&d, got + ip * t->ld, want + ip * t->ld, t->c);
+    return d;
+}
+
+static sn_status judge(const struct sn_shape *s, const char *what,
+                       struct distance d, bool fused, struct sn_error *err)
+{
+    /* Fused, an activation may fall on the other side of its kink. */
+    const double bound = fused ? 1e-2 : 1e-4;
+    const double apart = sqrt(d.difference / d.wanted);
+    if (apart <= bound)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_NUMERIC,
+                   "%s: %s is %.1e of its size away from the reference's, at "
+                   "most %.0e is expected",
+                   s->name, what, apart, bound);
+}
+
+static sn_status compare_trials(const struct sn_shape *s, struct sn_trial *got,
+                                struct sn_trial *want, struct sn_error *err)
+{
+    struct sn_trial *const both[] = {got, want};
+    for (int i = 0; i < 2; i++) {
+        sn_trial_run(both[i], SN_TRIAL_FWD);
+        sn_trial_run(both[i], SN_TRIAL_BWD);
+    }
+    struct distance dw = {0, 0};
+    for (int ir = 0; ir < weight_rows(s); ir++)
+        compare(&dw, got->weight.g + (ptrdiff_t)ir * got->weight.ld,
+                want->weight.g + (ptrdiff_t)ir * want->weight.ld, s->cout);
+    SN_TRY(judge(s, "the output",
+                 tensors_apart(&got->out, got->out.y, want->out.y), got->fused,
+                 err));
+    SN_TRY(judge(s, "the input's gradient",
+                 tensors_apart(&got->in, got->in.dz, want->in.dz), got->fused,
+                 err));
+    return judge(s, "the weight's gradient", dw, got->fused, err);
+}
+
+sn_status sn_trial_check(const struct sn_shape *s, const struct sn_kernels *k,
+                         int threads, bool fused, struct sn_error *err)
+{
+    struct sn_shape two = *s;
+    struct sn_kernels ref;
+    struct sn_trial *got = NULL, *want = NULL;
+    two.n = 2;
+    sn_kernels_init(&ref, SN_ISA_REF);
+    sn_status rc = sn_trial_create(&got, &two, k, threads, fused, err);
+    if (rc == SN_OK)
+        rc = sn_trial_create(&want, &two, &ref, threads, fused, err);
+    if (rc == SN_OK)
+        rc = compare_trials(&two, got, want, err);
+    sn_trial_destroy(got);
+    sn_trial_destroy(want);
+    return rc;
+}
