@@ -62,6 +62,18 @@ void sn_text_add_bytes(struct sn_text *t, const char *bytes, size_t n)
     t->data[t->length] = '\0';
 }
 
+void sn_text_add_csv(struct sn_text *t, const char *field)
+{
+    if (!field[strcspn(field, ",\"\r\n")]) {
+        sn_text_add(t, "%s", field);
+        return;
+    }
+    sn_text_add(t, "\"");
+    for (; *field; field++)
+        sn_text_add(t, *field == '"' ? "\"%c" : "%c", *field);
+    sn_text_add(t, "\"");
+}
+
 char *sn_text_take(struct sn_text *t)
 {
     sn_text_add_bytes(t, "", 0); /* an empty text is a string as well */

@@ -21,6 +21,10 @@ void sn_text_add(struct sn_text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void sn_text_add_bytes(struct sn_text *t, const char *bytes, size_t n);
 
+/* Adds one field of a CSV row: in quotes where a comma, a quote or a line end
+ * in it asks for them. */
+void sn_text_add_csv(struct sn_text *t, const char *field);
+
 /* Hands the string over (the caller frees it) and empties the text.  NULL when
  * memory ran out on the way. */
 char *sn_text_take(struct sn_text *t);

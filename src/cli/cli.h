@@ -22,14 +22,15 @@ struct sn_cli {
     int threads;     /* -j, 0: not given */
     unsigned isa;    /* --isa, else all there is */
     bool json, quiet, force, verbose;
-    const char *resume, *latency, *split;
+    bool onnx, raw_input;
+    const char *resume, *latency, *split, *confusion;
     const char *command; /* the whole command line, for the records */
 };
 
 typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 
 sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
-    sn_cli_info;
+    sn_cli_export, sn_cli_info;
 
 /* Prints text on stdout.  SN_ERR_OUTPUT. */
 sn_status sn_cli_print(const char *text, struct sn_error *err);

@@ -38,9 +38,11 @@ static const struct command commands[] = {
      "every key with default, unit, range and meaning", sn_cli_config},
     {"derive", "RUN", false, NULL, "l",
      "another net from a finished search, for another latency", sn_cli_derive},
-    {"eval", "RUN|FILE", false, NULL, "p",
+    {"eval", "RUN|FILE", false, NULL, "pM",
      "accuracy of a finished net, from its subnet.safetensors alone",
      sn_cli_eval},
+    {"export", "RUN|FILE", false, NULL, "NRo",
+     "a finished net as a file that other programs run", sn_cli_export},
     {"info", NULL, true, NULL, "", "version, processor, libraries, memory",
      sn_cli_info},
 };
@@ -59,8 +61,8 @@ struct flag {
 static const struct flag flags[] = {
     {"set", 's', true, "SECTION.KEY=VALUE", false,
      "replaces a value of the config; may be repeated"},
-    {"output", 'o', true, "DIR", false,
-     "the run directory, as it stands; empty or new"},
+    {"output", 'o', true, "PATH", false,
+     "the run directory, empty or new; or the file"},
     {"seed", 'S', false, "N", false, "the same as -s run.seed=N"},
     {"resume", 'r', false, "RUN", false,
      "goes on with an interrupted run, to the bit"},
@@ -70,7 +72,12 @@ static const struct flag flags[] = {
      "tells after each phase where its time went"},
     {"latency", 'l', false, "TIME", false,
      "the budget: '2 ms', or '50 %' of the baseline's"},
-    {"split", 'p', false, "test|val", false, "the images to evaluate on"},
+    {"split", 'p', false, "test|val|train", false, "the images to evaluate on"},
+    {"confusion", 'M', false, "FILE", false,
+     "writes the confusion matrix as CSV"},
+    {"onnx", 'N', false, NULL, false, "as an ONNX file"},
+    {"raw-input", 'R', false, NULL, false,
+     "no pre-processing: it takes normalised floats"},
     {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
     {"isa", 'i', false, "ref|avx2|avx512", true,
      "this instruction set and those below it"},
@@ -268,6 +275,15 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return SN_OK;
     case 'p':
         a->split = argument;
+        return SN_OK;
+    case 'M':
+        a->confusion = argument;
+        return SN_OK;
+    case 'N':
+        a->onnx = true;
+        return SN_OK;
+    case 'R':
+        a->raw_input = true;
         return SN_OK;
     case 'f':
         a->force = true;

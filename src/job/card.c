@@ -106,8 +106,10 @@ static void add_times(struct sn_text *out, const struct sn_job_result *r)
 static void add_files(struct sn_text *out, const struct sn_job_result *r)
 {
     sn_text_add(out, "%-8s %s\n", "files", r->dir);
-    sn_text_add(out, "%-8s   subnet.safetensors  arch.txt  result.json%s\n", "",
-                r->baseline.trained ? "  baseline.safetensors" : "");
+    sn_text_add(
+        out,
+        "%-8s   subnet.safetensors  subnet.onnx  arch.txt  result.json%s\n", "",
+        r->baseline.trained ? "  baseline.safetensors" : "");
     sn_text_add(out, "%-8s   epochs.csv  steps.jsonl  log.txt%s\n", "",
                 r->searched ? "  table.csv  values.csv" : "");
     sn_text_add(out, "%-8s supernet eval %s\n", "try", r->dir);

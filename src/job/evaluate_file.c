@@ -5,48 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "job/weights.h"
+#include "base/text.h"
+#include "job/runner.h"
 
 struct evaluation {
-    struct sn_subnet subnet;
+    struct sn_runner runner;
     struct sn_dataset data;
     struct sn_split split;
-    struct sn_kernels kernels;
-    struct sn_graph graph;
     struct sn_loader loader;
-    int *every, *labels;
+    int *every;
 };
 
-/* A run's file, or the path itself. */
-static sn_status find_file(char *buf, size_t size, const char *path,
-                           struct sn_error *err)
-{
-    struct stat st;
-    struct sn_rundir dir;
-    char file[SN_RUN_PATH];
-    if (strlen(path) >= size)
-        return sn_fail(err, SN_ERR_INPUT, "%.60s...: the path is too long",
-                       path);
-    snprintf(buf, size, "%s", path);
-    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-        return SN_OK;
-    SN_TRY(sn_rundir_open(&dir, path, err));
-    if (!sn_file_exists(sn_rundir_file(&dir, SN_SUBNET_FILE, file)))
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: the run has no finished net yet\ngo on with: "
-                       "supernet train --resume %s",
-                       file, dir.path);
-    snprintf(buf, size, "%s", file);
-    return SN_OK;
-}
-
 /* The images the net was made for; normalised as they were in training. */
-static sn_status open_data(struct evaluation *v, const char *path,
-                           struct sn_error *err)
+static sn_status open_data(struct evaluation *v, struct sn_error *err)
 {
-    const struct sn_subnet *s = &v->subnet;
+    const struct sn_subnet *s = &v->runner.subnet;
+    const char *path = v->runner.path;
     const sn_status rc = sn_dataset_open(&v->data, &s->data, s->seed, err);
     if (rc == SN_ERR_INPUT && err)
         return sn_fail_more(err, rc, "  %s was trained on these images", path);
@@ -63,51 +38,68 @@ static sn_status open_data(struct evaluation *v, const char *path,
     return SN_OK;
 }
 
-static sn_status open_loader(struct evaluation *v, sn_split_name split,
-                             struct sn_error *err)
+/* Which images those are. */
+struct part {
+    const struct sn_images *images;
+    const int *index;
+    int n;
+};
+
+static sn_status find_part(struct part *part, struct evaluation *v,
+                           sn_split_name split, struct sn_error *err)
 {
-    const struct sn_subnet *s = &v->subnet;
-    const int *index = v->every;
-    const struct sn_images *images = &v->data.test;
-    int n = images->n;
-    if (split == SN_SPLIT_VAL) {
-        SN_TRY(
-            sn_split_make(&v->split, &v->data, s->data.val, 0, s->seed, err));
-        images = &v->data.train;
-        index = v->split.val;
-        n = v->split.n_val;
+    const struct sn_subnet *s = &v->runner.subnet;
+    if (split == SN_SPLIT_TEST) {
+        const int n = v->data.test.n;
+        v->every = malloc((size_t)n * sizeof *v->every);
+        if (!v->every)
+            return sn_fail(err, SN_ERR_MEMORY, "no memory for %d images", n);
+        for (int i = 0; i < n; i++)
+            v->every[i] = i;
+        *part = (struct part){&v->data.test, v->every, n};
+        return SN_OK;
     }
-    if (n == 0)
+    SN_TRY(sn_split_make(&v->split, &v->data, s->data.val, 0, s->seed, err));
+    if (split == SN_SPLIT_VAL)
+        *part = (struct part){&v->data.train, v->split.val, v->split.n_val};
+    else
+        *part = (struct part){&v->data.train, v->split.full, v->split.n_full};
+    if (part->n == 0)
         return sn_fail(err, SN_ERR_CONFIG,
                        "--split val: the net was trained without validation "
                        "images ([data] val = 0)");
-    return sn_loader_init(&v->loader, &v->data, images, index, n, s->batch,
-                          s->data.size, sn_graph_first(&v->graph)->ld, NULL, 0,
-                          0, err);
+    return SN_OK;
+}
+
+static sn_status take_classes(struct sn_file_eval *e, struct sn_subnet *s,
+                              struct sn_error *err)
+{
+    const size_t classes = (size_t)s->classes;
+    e->classes = s->classes;
+    e->class_name = calloc(classes, sizeof *e->class_name);
+    e->matrix = calloc(classes * classes, sizeof *e->matrix);
+    if (!e->class_name || !e->matrix)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for %d classes",
+                       s->classes);
+    memcpy(e->class_name, s->class_name, classes * sizeof *e->class_name);
+    return SN_OK;
 }
 
 static sn_status evaluate(struct evaluation *v, struct sn_file_eval *e,
-                          sn_split_name split, unsigned isa, int threads,
-                          struct sn_error *err)
+                          sn_split_name split, struct sn_error *err)
 {
-    struct sn_subnet *s = &v->subnet;
-    SN_TRY(sn_subnet_open(s, e->path, err));
-    SN_TRY(open_data(v, e->path, err));
-    const int n = v->data.test.n;
-    v->every = malloc((size_t)n * sizeof *v->every);
-    v->labels = malloc((size_t)s->batch * sizeof *v->labels);
-    if (!v->every || !v->labels)
-        return sn_fail(err, SN_ERR_MEMORY, "no memory for %d labels", n);
-    for (int i = 0; i < n; i++)
-        v->every[i] = i;
-    sn_kernels_init(&v->kernels, isa);
-    SN_TRY(sn_graph_init(&v->graph, &v->kernels, threads, err));
-    sn_supernet_build_arch(&s->net, &v->graph, &s->arch, s->batch, 0);
-    SN_TRY(sn_graph_plan(&v->graph, false, err));
-    SN_TRY(open_loader(v, split, err));
-    sn_evaluate(&e->eval, &v->graph, &v->loader, v->labels);
+    struct sn_subnet *s = &v->runner.subnet;
+    struct part part = {0};
+    SN_TRY(open_data(v, err));
+    SN_TRY(find_part(&part, v, split, err));
+    SN_TRY(take_classes(e, s, err));
+    SN_TRY(sn_loader_init(&v->loader, &v->data, part.images, part.index, part.n,
+                          s->batch, s->data.size,
+                          sn_runner_input(&v->runner)->ld, NULL, 0, 0, err));
+    sn_evaluate(&e->eval, &v->runner.graph, &v->loader, v->runner.labels,
+                e->matrix);
     e->arch = s->arch;
-    e->classes = s->classes;
+    memcpy(e->path, v->runner.path, sizeof e->path);
     snprintf(e->set, sizeof e->set, "%s", v->data.name);
     return SN_OK;
 }
@@ -117,18 +109,59 @@ sn_status sn_evaluate_file(struct sn_file_eval *e, const char *path,
                            struct sn_error *err)
 {
     memset(e, 0, sizeof *e);
-    SN_TRY(find_file(e->path, sizeof e->path, path, err));
     struct evaluation *v = calloc(1, sizeof *v);
     if (!v)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for an evaluation");
-    const sn_status rc = evaluate(v, e, split, isa, threads, err);
+    sn_status rc = sn_runner_open(&v->runner, path, 0, isa, threads, err);
+    if (rc == SN_OK)
+        rc = evaluate(v, e, split, err);
+    if (rc != SN_OK)
+        sn_file_eval_release(e);
     sn_loader_release(&v->loader);
-    sn_graph_release(&v->graph);
     sn_split_release(&v->split);
     sn_dataset_release(&v->data);
-    sn_subnet_release(&v->subnet);
+    sn_runner_release(&v->runner);
     free(v->every);
-    free(v->labels);
     free(v);
     return rc;
+}
+
+/* ---- classes ---- */
+
+struct sn_class_eval sn_class_eval(const struct sn_file_eval *e, int label)
+{
+    const long *row = e->matrix + (ptrdiff_t)label * e->classes;
+    struct sn_class_eval c = {.correct = row[label], .taken_for = -1};
+    for (int ig = 0; ig < e->classes; ig++) {
+        c.images += row[ig];
+        if (ig != label && row[ig] > (c.taken_for < 0 ? 0 : row[c.taken_for]))
+            c.taken_for = ig;
+    }
+    return c;
+}
+
+char *sn_confusion_csv(const struct sn_file_eval *e)
+{
+    struct sn_text t = {0};
+    sn_text_add(&t, "label");
+    for (int ig = 0; ig < e->classes; ig++) {
+        sn_text_add(&t, ",");
+        sn_text_add_csv(&t, e->class_name[ig]);
+    }
+    sn_text_add(&t, "\n");
+    for (int il = 0; il < e->classes; il++) {
+        sn_text_add_csv(&t, e->class_name[il]);
+        for (int ig = 0; ig < e->classes; ig++)
+            sn_text_add(&t, ",%ld", e->matrix[(ptrdiff_t)il * e->classes + ig]);
+        sn_text_add(&t, "\n");
+    }
+    return sn_text_take(&t);
+}
+
+void sn_file_eval_release(struct sn_file_eval *e)
+{
+    free(e->class_name);
+    free(e->matrix);
+    e->class_name = NULL;
+    e->matrix = NULL;
 }

@@ -3,15 +3,19 @@
 
 /* Evaluation of a finished net from its file alone. */
 
-#include "kernels/kernels.h"
+#include "job/weights.h"
 #include "train/trainer.h"
 
-typedef enum { SN_SPLIT_TEST, SN_SPLIT_VAL } sn_split_name;
+/* The images to evaluate on: those the run tested with, those it kept out of
+ * all training, and all others of the training set. */
+typedef enum { SN_SPLIT_TEST, SN_SPLIT_VAL, SN_SPLIT_TRAIN } sn_split_name;
 
 struct sn_file_eval {
-    char path[1024];
+    char path[SN_RUN_PATH];
     char set[32]; /* the data set's name */
     int classes;
+    char (*class_name)[SN_CLASS_NAME]; /* [classes] owned */
+    long *matrix; /* [classes, classes] images by label and guess, owned */
     struct sn_eval eval;
     struct sn_arch arch;
 };
@@ -19,9 +23,23 @@ struct sn_file_eval {
 /* Evaluates the net of `path`, a run directory (its subnet.safetensors) or such
  * a file, on the images it was made for.  On the machine and instruction set
  * that trained it the accuracy is the run's own, to the last bit.
- * SN_ERR_INPUT, SN_ERR_MEMORY; SN_ERR_CONFIG when the split holds no images. */
+ * SN_ERR_INPUT, SN_ERR_MEMORY; SN_ERR_CONFIG when the split holds no images;
+ * *e holds nothing then. */
 sn_status sn_evaluate_file(struct sn_file_eval *e, const char *path,
                            sn_split_name split, unsigned isa, int threads,
                            struct sn_error *err);
+
+/* Images of one class, and how many of them were recognised. */
+struct sn_class_eval {
+    long images, correct;
+    int taken_for; /* the class they were most often mistaken for, -1: none */
+};
+struct sn_class_eval sn_class_eval(const struct sn_file_eval *e, int label);
+
+/* The matrix as CSV, a row a label, a column a guess.  Caller frees; NULL when
+ * memory is short. */
+char *sn_confusion_csv(const struct sn_file_eval *e);
+
+void sn_file_eval_release(struct sn_file_eval *e);
 
 #endif

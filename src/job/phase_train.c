@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "job/export_file.h"
 #include "job/job_internal.h"
 #include "job/weights.h"
 
@@ -134,7 +135,7 @@ static double validate(struct training *t, int epoch)
         return NAN;
     struct sn_eval e;
     sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_CURVE, t->labels);
-    sn_evaluate(&e, &t->graph, &t->val, t->labels);
+    sn_evaluate(&e, &t->graph, &t->val, t->labels, NULL);
     return e.accuracy;
 }
 
@@ -156,14 +157,34 @@ static sn_status run_steps(struct sn_job *j, struct training *t,
     return SN_OK;
 }
 
-/* The end: statistics, the test set once, the file. */
+/* subnet.onnx, from the file that was just written.  A file that computes
+ * something else is not kept, and no reason to throw a training away. */
+static sn_status export(struct sn_job *j, struct sn_error *err)
+{
+    const struct sn_export_request request = {
+        .from = j->dir.path, .isa = j->ask->isa, .threads = j->threads};
+    struct sn_export e;
+    struct sn_error why = {0};
+    const sn_status rc = sn_export_file(&e, &request, &why);
+    if (rc == SN_OK)
+        return sn_job_say(j, err,
+                          "%-8s " SN_ONNX_FILE
+                          ": read back and recomputed on %d pictures, largest "
+                          "difference %.1e",
+                          "exported", e.pictures, e.worst);
+    if (rc == SN_ERR_NUMERIC)
+        return sn_job_say(j, err, "warning: %s", why.text);
+    return sn_fail(err, rc, "%s", why.text);
+}
+
+/* The end: statistics, the test set once, the files. */
 static sn_status finish(struct sn_job *j, struct training *t,
                         const struct sn_arch *arch, struct sn_error *err)
 {
     struct sn_outcome *o = outcome_of(j);
     struct sn_eval e;
     sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_FINAL, t->labels);
-    sn_evaluate(&e, &t->graph, &t->test, t->labels);
+    sn_evaluate(&e, &t->graph, &t->test, t->labels, NULL);
     if (!isfinite(e.loss))
         return sn_fail(err, SN_ERR_NUMERIC,
                        "the trained net's loss on the test images is not "
@@ -173,11 +194,11 @@ static sn_status finish(struct sn_job *j, struct training *t,
     o->accuracy = e.accuracy;
     o->images = e.images;
     o->correct = e.correct;
-    return sn_subnet_save(&j->dir,
-                          j->at->phase == SN_PHASE_FINAL ? SN_SUBNET_FILE
-                                                         : SN_BASELINE_FILE,
+    const bool final = j->at->phase == SN_PHASE_FINAL;
+    SN_TRY(sn_subnet_save(&j->dir, final ? SN_SUBNET_FILE : SN_BASELINE_FILE,
                           &t->net, arch, &j->data, &j->config.data,
-                          j->config.run.seed, j->config.train.batch, err);
+                          j->config.run.seed, j->config.train.batch, err));
+    return final ? export(j, err) : SN_OK;
 }
 
 sn_status sn_job_train_net(struct sn_job *j, const struct sn_arch *arch,

@@ -138,6 +138,14 @@ static void meta_channels(struct sn_tensor_writer *w, const char *key,
     meta_text(w, key, &t);
 }
 
+/* Sides of a picture as the data set delivers it. */
+static void meta_image(struct sn_tensor_writer *w, const struct sn_images *im)
+{
+    struct sn_text t = {0};
+    sn_text_add(&t, "%dx%d", im->h, im->w);
+    meta_text(w, "image", &t);
+}
+
 /* The class names, a line each. */
 static void meta_classes(struct sn_tensor_writer *w,
                          const struct sn_dataset *set)
@@ -183,6 +191,7 @@ sn_status sn_subnet_save(const struct sn_rundir *dir, const char *name,
         sn_tensor_writer_meta(&w, "arch", text);
         meta_number(&w, "seed", seed);
         meta_number(&w, "batch", (uint64_t)batch);
+        meta_image(&w, &set->train);
         meta_channels(&w, "mean", set->mean, set->train.c);
         meta_channels(&w, "deviation", set->deviation, set->train.c);
         meta_classes(&w, set);
@@ -235,6 +244,29 @@ static sn_status read_channels(const struct sn_tensor_file *f, const char *key,
                            f->path, key, channels, positive ? " above 0" : "",
                            text);
         text = end;
+    }
+    return SN_OK;
+}
+
+/* The sides of a picture; those of the input where the file is from before they
+ * were written, or where pictures are scaled down to it. */
+static sn_status read_image(struct sn_subnet *s, const struct sn_tensor_file *f,
+                            struct sn_error *err)
+{
+    const char *text = sn_tensor_file_meta(f, "image");
+    char rest;
+    s->image_h = s->arch.h;
+    s->image_w = s->arch.w;
+    if (!text)
+        return SN_OK;
+    int h = 0, w = 0;
+    if (sscanf(text, "%5dx%5d%c", &h, &w, &rest) != 2 || h < 1 || w < 1)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: image: expected two sides, as 32x32, found '%.40s'",
+                       f->path, text);
+    if (h <= s->arch.h && w <= s->arch.w) {
+        s->image_h = h;
+        s->image_w = w;
     }
     return SN_OK;
 }
@@ -325,10 +357,16 @@ static sn_status read_meta(struct sn_subnet *s, const struct sn_tensor_file *f,
         return sn_fail(err, SN_ERR_INPUT, "%s: batch: expected at least 1",
                        f->path);
     s->batch = (int)batch;
+    SN_TRY(read_image(s, f, err));
     SN_TRY(read_channels(f, "mean", s->mean, s->arch.c, false, err));
     SN_TRY(read_channels(f, "deviation", s->deviation, s->arch.c, true, err));
     SN_TRY(read_classes(s, f, err));
-    return read_data(s, f, err);
+    SN_TRY(read_data(s, f, err));
+    if (s->arch.h != s->data.size || s->arch.w != s->data.size)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: data: size is %d, the net's input %dx%d", f->path,
+                       s->data.size, s->arch.h, s->arch.w);
+    return SN_OK;
 }
 
 static sn_status read_net(struct sn_subnet *s, const struct sn_tensor_file *f,

@@ -39,6 +39,8 @@ struct sn_subnet {
     struct sn_data_options data; /* what it was trained on */
     uint64_t seed;               /* of the run: scenes, and the val split */
     int batch;                   /* images of a pass: other sizes, other bits */
+    int image_h, image_w; /* of a picture, at most the input's: the loader
+                           * centres smaller ones */
     float mean[4], deviation[4];
     int classes;
     char (*class_name)[SN_CLASS_NAME]; /* [classes] owned */

@@ -36,7 +36,7 @@ void sn_calibrate(struct sn_supernet *net, struct sn_graph *graph,
 }
 
 void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
-                 struct sn_loader *loader, int *labels)
+                 struct sn_loader *loader, int *labels, long *matrix)
 {
     SN_CHECK(graph->batch == loader->batch);
     const int batches = sn_loader_batches(loader);
@@ -51,6 +51,8 @@ void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
         for (int in = 0; in < got; in++) {
             e->loss += loss->each[in];
             e->correct += loss->guess[in] == labels[in];
+            if (matrix)
+                matrix[(ptrdiff_t)labels[in] * loss->in->c + loss->guess[in]]++;
         }
         e->images += got;
     }

@@ -145,8 +145,9 @@ struct sn_eval {
 };
 
 /* Evaluates with population statistics on all images of `loader`, one at
- * least, whose last batch may be ragged; labels [batch] is overwritten. */
+ * least, whose last batch may be ragged; labels [batch] is overwritten.
+ * matrix[label, guess], [classes, classes], is added to; NULL: not wanted. */
 void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
-                 struct sn_loader *loader, int *labels);
+                 struct sn_loader *loader, int *labels, long *matrix);
 
 #endif

@@ -95,6 +95,20 @@ static void buffer_grows(void **state)
     free(text);
 }
 
+static void csv_fields(void **state)
+{
+    (void)state;
+    struct sn_text t = {0};
+    static const char *const fields[] = {"cat", "a,b", "6\" nail", "two\nlines",
+                                         ""};
+    for (int i = 0; i < 5; i++) {
+        sn_text_add_csv(&t, fields[i]);
+        sn_text_add(&t, ";");
+    }
+    assert_string_equal(t.data, "cat;\"a,b\";\"6\"\" nail\";\"two\nlines\";;");
+    sn_text_release(&t);
+}
+
 static void buffer_without_memory(void **state)
 {
     (void)state;
@@ -135,7 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantities),   cmocka_unit_test(reals_read_back),
         cmocka_unit_test(buffer_grows), cmocka_unit_test(buffer_without_memory),
-        cmocka_unit_test(clocks),
+        cmocka_unit_test(csv_fields),   cmocka_unit_test(clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,8 @@ verdict 'a run' $?
 [ -e run/result.json ] || { cat err; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
 for file in config.ini env.json log.txt epochs.csv steps.jsonl table.csv \
     values.csv arch.txt checkpoint.safetensors checkpoint.prev.safetensors \
-    supernet.safetensors subnet.safetensors baseline.safetensors result.json; do
+    supernet.safetensors subnet.safetensors subnet.onnx baseline.safetensors \
+    result.json; do
     [ -s "run/$file" ]
     verdict "the run left $file" $?
 done
@@ -132,7 +133,7 @@ expect 2 'expected --latency' derive run
 expect 2 "has no unit" derive run --latency 5
 expect 2 "expected" derive run --latency '1 parsec'
 expect 2 "more than 40 letters" derive run --latency "$(printf '%060d' 1) ms"
-expect 2 "--split: 'train' is not known" eval run --split train
+expect 2 "--split: 'all' is not known" eval run --split all
 expect 2 "unknown section 'serach'; did you mean 'search'" config serach
 
 expect 2 "-s seed=2: error: .*did you mean 'run.seed'" check tiny.ini -s seed=2

@@ -15,8 +15,8 @@
 
 static void tiny_arch(struct sn_arch *arch, int depth)
 {
-    *arch = (struct sn_arch){.h = 8,
-                             .w = 8,
+    *arch = (struct sn_arch){.h = 16,
+                             .w = 16,
                              .c = 3,
                              .classes = 3,
                              .act = SN_ACT_RELU,
@@ -224,6 +224,8 @@ static struct net *net(const char *dir)
         p->counts[i] = 11;
     f->set.classes = 3;
     f->set.train.c = 3;
+    f->set.train.h = 12;
+    f->set.train.w = 16;
     for (int i = 0; i < 3; i++) {
         snprintf(f->set.class_name[i], SN_CLASS_NAME, "class %d", i);
         f->set.mean[i] = 0.1f * (float)(i + 1);
@@ -268,6 +270,8 @@ static void subnet_comes_back(void **state)
     assert_memory_equal(s->mean, f->set.mean, 3 * sizeof(float));
     assert_string_equal(s->class_name[2], "class 2");
     assert_int_equal(s->data.size, 16);
+    assert_int_equal(s->image_h, 12);
+    assert_int_equal(s->image_w, 16);
     const struct sn_params *a = &f->net.params, *b = &s->net.params;
     check_same(b->w, a->w, a->total * sizeof *a->w, "weights");
     check_same(b->mean, a->mean, a->stat_total * sizeof *a->mean, "means");
@@ -285,9 +289,9 @@ static void forge(const struct net *f, const char *key, const char *value)
     struct sn_tensor_file in = {0};
     struct sn_tensor_writer w = {0};
     struct sn_error err;
-    static const char *const keys[] = {
-        "format", "version", "task",      "arch",    "seed",
-        "batch",  "mean",    "deviation", "classes", "data"};
+    static const char *const keys[] = {"format",    "version", "task",  "arch",
+                                       "seed",      "batch",   "image", "mean",
+                                       "deviation", "classes", "data"};
     check_ok(sn_tensor_file_open(&in, subnet_path(f), &err), &err);
     sn_tensor_writer_init(&w);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -327,6 +331,10 @@ static void forged_subnets_are_refused(void **state)
         {"data", "colour = red\n", "data: unknown key 'colour'"},
         {"data", "size = big\n", "data: size: "},
         {"data", "set = idx\n", "[data] path"},
+        {"data", "size = 24\n", "size is 24, the net's input 16x16"},
+        {"image", "32", "image: expected two sides"},
+        {"image", "0x8", "image: expected two sides"},
+        {"image", "8x8x3", "image: expected two sides"},
         {"tensor", NULL, "arrays, the net needs"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -334,6 +342,26 @@ static void forged_subnets_are_refused(void **state)
         forge(f, cases[i].key, cases[i].value);
         check_fails(sn_subnet_open(s, subnet_path(f), &f->err), &f->err,
                     SN_ERR_INPUT, cases[i].text);
+    }
+    free(s);
+    release(f);
+}
+
+/* Pictures larger than the input are scaled to it, and files from before the
+ * sides were written are taken to have the input's. */
+static void sides_of_pictures(void **state)
+{
+    (void)state;
+    struct net *f = net("sides");
+    struct sn_subnet *s = calloc(1, sizeof *s);
+    static const char *const texts[] = {"16x17", "400x6", NULL};
+    for (int i = 0; i < 3; i++) {
+        save(f);
+        forge(f, "image", texts[i]);
+        check_ok(sn_subnet_open(s, subnet_path(f), &f->err), &f->err);
+        assert_int_equal(s->image_h, 16);
+        assert_int_equal(s->image_w, 16);
+        sn_subnet_release(s);
     }
     free(s);
     release(f);
@@ -368,6 +396,7 @@ int main(void)
         cmocka_unit_test(places_that_do_not_do),
         cmocka_unit_test(subnet_comes_back),
         cmocka_unit_test(forged_subnets_are_refused),
+        cmocka_unit_test(sides_of_pictures),
         cmocka_unit_test(supernet_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
