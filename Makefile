@@ -134,7 +134,7 @@ $(MESSAGES).c: src/export/onnx.proto
 	$(QUIET)protoc-c --proto_path=src --c_out=$(BUILD)/gen export/onnx.proto
 $(MESSAGES).o: $(MESSAGES).c
 	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(filter $(BUILD)/src/export/%,$(LIB_OBJ)): | $(MESSAGES).c
+$(filter $(BUILD)/src/export/%,$(LIB_OBJ)) $(CHECKS:%=%.o): | $(MESSAGES).c
 
 $(BUILD)/f64/%.o: %.c
 	@mkdir -p $(@D)

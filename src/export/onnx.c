@@ -45,7 +45,7 @@ static void compare(struct sn_onnx *m, const struct sn_onnx_proof *proof,
         sn_onnx_run(m, x + (size_t)in * picture_bytes(m), logits);
         for (int ic = 0; ic < classes; ic++) {
             const double off = fabs((double)logits[ic] - (double)want[ic]);
-            if (!(off <= *worst))
+            if (off > *worst || isnan(off))
                 *worst = off;
             *largest = fmax(*largest, fabs((double)want[ic]));
         }

@@ -126,8 +126,9 @@ static sn_status add_constant(struct sn_onnx *m, const Onnx__TensorProto *t,
                        m->path, v->name);
     if (t->raw_data.len != v->count * item || t->data_location != 0)
         return sn_fail(err, SN_ERR_INPUT,
-                       "%s: constant '%.60s': %zu bytes; expected %zu", m->path,
-                       v->name, t->raw_data.len, v->count * item);
+                       "%s: constant '%.60s': %zu bytes; expected %zu in this "
+                       "file",
+                       m->path, v->name, t->raw_data.len, v->count * item);
     v->data = t->raw_data.data; /* protobuf-c took it from malloc: aligned */
     return SN_OK;
 }
