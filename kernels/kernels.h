@@ -41,6 +41,38 @@ typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
                         ptrdiff_t lda, const sn_real *b, ptrdiff_t ldb, int add,
                         sn_real *c, ptrdiff_t ldc);
 
+/* Sums of products over rows as they lie: what a 1x1 and a k x k convolution
+ * and their two gradients come down to, without copies (im2col) or transposes.
+ *
+ *   c(ir, im, in) = sum over is < segs, ik < len of
+ *                       a(ir, im, is, ik) * b(is, ik, in)   (+ c when `add`)
+ *
+ *   a(ir, im, is, ik) = a[ir*a_row + im*a_m + is*a_seg + ik*a_k]
+ *   b(is, ik, in)     = b[is*b_seg + ik*b_k + in]
+ *   c(ir, im, in)     = c[ir*c_row + im*c_m + in]
+ *
+ * For a convolution's output: `rows` output rows of m pixels, n channels, segs
+ * tap rows of len = k*cin values that lie together.  For the gradient of its
+ * weights: tap rows, the k*cin entries of one, n channels; segs output rows of
+ * len pixels.  With segs or len 0 the sum is 0.  A sum adds its terms in their
+ * order from 0 on, `add` comes last: the bits of a value depend neither on m
+ * and n nor on any distance. */
+struct sn_product {
+    int rows, m, n, segs, len;
+    const sn_real *a;
+    ptrdiff_t a_row, a_m, a_seg, a_k;
+    const sn_real *b;
+    ptrdiff_t b_seg, b_k;
+    sn_real *c;
+    ptrdiff_t c_row, c_m;
+    int add;
+    /* Memory that the caller reads next: asked for along the way, while the
+     * arithmetic leaves the bus idle.  Of no effect on any value. */
+    const sn_real *ahead;
+    ptrdiff_t ahead_values;
+};
+typedef void sn_product_fn(const struct sn_product *p);
+
 /* The loader: what a reader of a raw convolution output applies to it.
  *
  *   dst[p, c] = gain * act(s[c] * src[p, c] + b[c])  (+ dst when `add`)
@@ -101,29 +133,16 @@ typedef void sn_bias_grad_fn(double *db, const sn_real *dy, ptrdiff_t dy_p,
                              int c, ptrdiff_t p);
 
 /* What a convolution over one image looks like.  Output pixel (ih, iw) and tap
- * (jh, jw) meet input pixel (ih*stride + jh - pad, iw*stride + jw - pad);
+ * (jh, jw) meet input pixel (ih*stride + jh - top, iw*stride + jw - left);
  * outside of [0, h) x [0, w) the input counts as 0. */
 struct sn_window {
     int h, w;   /* input pixels */
     int oh, ow; /* output pixels */
     int k;      /* taps in each direction, >= 1 */
     int stride; /* >= 1 */
-    int pad;    /* zeros before the first row and column */
+    int top;    /* zeros before the first row */
+    int left;   /* zeros before the first column */
 };
-
-/* Spreads the input of a full convolution into rows of its matrix:
- *
- *   col[ih*ow + iw, (jh*k + jw)*c + ic] = x[input pixel of output (ih, iw)
- *                                           and tap (jh, jw), ic]
- *
- *   col [oh*ow, k*k*c]  overwritten, rows k*k*c apart */
-typedef void sn_im2col_fn(sn_real *col, const sn_real *x, ptrdiff_t x_p, int c,
-                          const struct sn_window *win);
-
-/* Its adjoint: dx[pixel, ic] = sum of the entries of dcol that read it
- * (+ dx when `add`). */
-typedef void sn_col2im_fn(sn_real *dx, ptrdiff_t dx_p, const sn_real *dcol,
-                          int c, const struct sn_window *win, int add);
 
 /* Depthwise weights: tap (jh, jw) of channel ic at w[jh*w_row + jw*w_col + ic],
  * so a centre crop of a larger kernel and a channel prefix are views. */
@@ -161,14 +180,13 @@ typedef void sn_sgd_fn(sn_real *w, sn_real *m, const sn_real *g, sn_real lr,
 
 struct sn_kernels {
     sn_gemm_fn *gemm;
+    sn_product_fn *product;
     sn_load_fn *load;
     sn_load_dot_fn *load_dot;
     sn_bn_sums_fn *bn_sums;
     sn_act_bwd_fn *act_bwd;
     sn_bn_bwd_fn *bn_bwd;
     sn_bias_grad_fn *bias_grad;
-    sn_im2col_fn *im2col;
-    sn_col2im_fn *col2im;
     sn_dwconv_fwd_fn *dwconv_fwd;
     sn_dwconv_bwd_data_fn *dwconv_bwd_data;
     sn_dwconv_bwd_weight_fn *dwconv_bwd_weight;

@@ -3,7 +3,7 @@
 
 void sn_kernels_fill_avx2(struct sn_kernels *k)
 {
-    sn_conv_fill_avx2(k);
+    sn_product_fill_avx2(k);
     sn_dwconv_fill_avx2(k);
     sn_bn_fill_avx2(k);
     sn_act_fill_avx2(k);

@@ -8,16 +8,17 @@ static void dwconv_fwd_ref(sn_real *y, ptrdiff_t y_p, const sn_real *x,
                            ptrdiff_t x_p, const sn_real *w, ptrdiff_t w_row,
                            ptrdiff_t w_col, int c, const struct sn_window *win)
 {
-    const int k = win->k, stride = win->stride, pad = win->pad;
+    const int k = win->k, stride = win->stride;
 
     for (int ih = 0; ih < win->oh; ih++) {
         for (int iw = 0; iw < win->ow; iw++, y += y_p) {
             for (int ic = 0; ic < c; ic++) {
                 double sum = 0.0;
                 for (int jh = 0; jh < k; jh++) {
-                    const int xh = window_in(ih, jh, stride, pad, win->h);
+                    const int xh = window_in(ih, jh, stride, win->top, win->h);
                     for (int jw = 0; jw < k && xh >= 0; jw++) {
-                        const int xw = window_in(iw, jw, stride, pad, win->w);
+                        const int xw =
+                            window_in(iw, jw, stride, win->left, win->w);
                         const ptrdiff_t at = (ptrdiff_t)xh * win->w + xw;
                         if (xw >= 0)
                             sum += (double)x[at * x_p + ic] *
@@ -35,16 +36,18 @@ static void dwconv_bwd_data_ref(sn_real *dx, ptrdiff_t dx_p, const sn_real *dy,
                                 ptrdiff_t w_row, ptrdiff_t w_col, int c,
                                 const struct sn_window *win)
 {
-    const int k = win->k, stride = win->stride, pad = win->pad;
+    const int k = win->k, stride = win->stride;
 
     for (int xh = 0; xh < win->h; xh++) {
         for (int xw = 0; xw < win->w; xw++, dx += dx_p) {
             for (int ic = 0; ic < c; ic++) {
                 double sum = 0.0;
                 for (int jh = 0; jh < k; jh++) {
-                    const int ih = window_out(xh, jh, stride, pad, win->oh);
+                    const int ih =
+                        window_out(xh, jh, stride, win->top, win->oh);
                     for (int jw = 0; jw < k && ih >= 0; jw++) {
-                        const int iw = window_out(xw, jw, stride, pad, win->ow);
+                        const int iw =
+                            window_out(xw, jw, stride, win->left, win->ow);
                         const ptrdiff_t at = (ptrdiff_t)ih * win->ow + iw;
                         if (iw >= 0)
                             sum += (double)dy[at * dy_p + ic] *
@@ -64,9 +67,9 @@ static double tap_sum(const sn_real *x, ptrdiff_t x_p, const sn_real *dy,
 {
     double sum = 0.0;
     for (int ih = 0; ih < win->oh; ih++) {
-        const int xh = window_in(ih, jh, win->stride, win->pad, win->h);
+        const int xh = window_in(ih, jh, win->stride, win->top, win->h);
         for (int iw = 0; iw < win->ow && xh >= 0; iw++) {
-            const int xw = window_in(iw, jw, win->stride, win->pad, win->w);
+            const int xw = window_in(iw, jw, win->stride, win->left, win->w);
             const ptrdiff_t in = (ptrdiff_t)xh * win->w + xw;
             const ptrdiff_t out = (ptrdiff_t)ih * win->ow + iw;
             if (xw >= 0)

@@ -1,7 +1,11 @@
 /* The loader and its inner product; their meaning is in ref/act.c.
  *
- * A group of channel vectors keeps its scale and offset in registers and walks
- * over a block of rows.  All activations but h-swish are a clamp of z between
+ * The loader is the first to touch what lies in memory: it walks along a few
+ * pixels at a time, so that memory is read in its order, and reads the affine
+ * again from the first-level cache.  The product meets warm values; a group of
+ * channel vectors keeps affine and sums in registers over a block of rows.
+ *
+ * All activations but h-swish are a clamp of z between
  * two bounds, infinite where there is none; v_min and v_max take z second, so
  * that a NaN passes through. */
 #include "kernels/kernels_internal.h"
@@ -47,41 +51,46 @@ V_INLINE void get_affine(v_f32 *s, v_f32 *b, const struct load_job *j, int ic,
     }
 }
 
-V_INLINE void load_block(const struct load_job *j, ptrdiff_t first,
-                         ptrdiff_t rows, int ic, const int nv, const int full,
-                         const int hswish, const int add)
+/* One vector of channels of `rows` pixels. */
+V_INLINE void load_vector(const struct load_job *j, float *dst,
+                          const float *src, int ic, const int rows,
+                          const int full, const int hswish, const int add)
 {
     const v_mask m = v_tail(full ? 0 : j->c - ic);
-    const float *src = j->src + first * j->src_p + ic;
-    float *dst = j->dst + first * j->dst_p + ic;
-    v_f32 s[V_GROUP], b[V_GROUP];
+    v_f32 s, b;
 
-    get_affine(s, b, j, ic, nv, full, m);
-    for (ptrdiff_t ip = 0; ip < rows; ip++, dst += j->dst_p, src += j->src_p) {
-        V_UNROLL
-        for (int iv = 0; iv < nv; iv++) {
-            const int at = iv * V_WIDTH;
-            const v_f32 z = v_fma(s[iv], v_get(src + at, m, full), b[iv]);
-            const v_f32 old = add ? v_get(dst + at, m, full) : v_zero();
-            const v_f32 a = activate(j, z, hswish);
-            v_put(dst + at, v_fma(v_set(j->gain), a, old), m, full);
-        }
+    get_affine(&s, &b, j, ic, 1, full, m);
+    V_UNROLL
+    for (int ip = 0; ip < rows; ip++) {
+        float *to = dst + ip * j->dst_p + ic;
+        v_soon(src + ip * j->src_p + ic + V_AHEAD);
+        const v_f32 z = v_fma(s, v_get(src + ip * j->src_p + ic, m, full), b);
+        const v_f32 old = add ? v_get(to, m, full) : v_zero();
+        v_put(to, v_fma(v_set(j->gain), activate(j, z, hswish), old), m, full);
     }
+}
+
+V_INLINE void load_rows(const struct load_job *j, ptrdiff_t first,
+                        const int rows, const int hswish, const int add)
+{
+    const float *src = j->src + first * j->src_p;
+    float *dst = j->dst + first * j->dst_p;
+    int ic = 0;
+
+    for (; j->c - ic >= V_WIDTH; ic += V_WIDTH)
+        load_vector(j, dst, src, ic, rows, 1, hswish, add);
+    if (ic < j->c)
+        load_vector(j, dst, src, ic, rows, 0, hswish, add);
 }
 
 V_INLINE void load_all(const struct load_job *j, const int hswish,
                        const int add)
 {
-    for (ptrdiff_t first = 0; first < j->p; first += V_ROWS) {
-        const ptrdiff_t rows = v_rows(j->p - first);
-        int ic = 0;
-        for (; j->c - ic >= V_GROUP * V_WIDTH; ic += V_GROUP * V_WIDTH)
-            load_block(j, first, rows, ic, V_GROUP, 1, hswish, add);
-        for (; j->c - ic >= V_WIDTH; ic += V_WIDTH)
-            load_block(j, first, rows, ic, 1, 1, hswish, add);
-        if (ic < j->c)
-            load_block(j, first, rows, ic, 1, 0, hswish, add);
-    }
+    ptrdiff_t ip = 0;
+    for (; j->p - ip >= V_TALL; ip += V_TALL)
+        load_rows(j, ip, V_TALL, hswish, add);
+    for (; ip < j->p; ip++)
+        load_rows(j, ip, 1, hswish, add);
 }
 
 static void V_NAME(load)(float *dst, ptrdiff_t dst_p, const float *src,

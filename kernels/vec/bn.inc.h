@@ -178,36 +178,36 @@ struct bn_bwd_job {
     ptrdiff_t p;
 };
 
-V_INLINE void bn_bwd_block(const struct bn_bwd_job *j, ptrdiff_t first,
-                           ptrdiff_t rows, int ic, const int nv, const int full)
+/* One vector of channels of `rows` pixels. */
+V_INLINE void bn_bwd_vector(const struct bn_bwd_job *j, ptrdiff_t first, int ic,
+                            const int rows, const int full)
 {
     const v_mask m = v_tail(full ? 0 : j->c - ic);
-    const float *dz = j->dz + first * j->dz_p + ic;
-    const float *y = j->y + first * j->y_p + ic;
-    float *dy = j->dy + first * j->dy_p + ic;
-    v_f32 ps[V_GROUP], q[V_GROUP], r[V_GROUP], mu[V_GROUP];
+    const v_f32 ps = v_get(j->ps + ic, m, full);
+    const v_f32 q = v_get(j->q + ic, m, full);
+    const v_f32 r = v_get(j->r + ic, m, full);
+    const v_f32 mu = v_get(j->mu + ic, m, full);
 
     V_UNROLL
-    for (int iv = 0; iv < nv; iv++) {
-        const int at = ic + iv * V_WIDTH;
-        ps[iv] = v_get(j->ps + at, m, full);
-        q[iv] = v_get(j->q + at, m, full);
-        r[iv] = v_get(j->r + at, m, full);
-        mu[iv] = v_get(j->mu + at, m, full);
+    for (int ip = 0; ip < rows; ip++) {
+        const ptrdiff_t at = first + ip;
+        v_soon(j->y + at * j->y_p + ic + V_AHEAD);
+        v_soon(j->dz + at * j->dz_p + ic + V_AHEAD);
+        const v_f32 y = v_get(j->y + at * j->y_p + ic, m, full);
+        const v_f32 d = v_get(j->dz + at * j->dz_p + ic, m, full);
+        const v_f32 sum = v_fma(q, v_sub(y, mu), v_fma(ps, d, r));
+        v_put(j->dy + at * j->dy_p + ic, sum, m, full);
     }
-    for (ptrdiff_t ip = 0; ip < rows; ip++) {
-        V_UNROLL
-        for (int iv = 0; iv < nv; iv++) {
-            const int at = iv * V_WIDTH;
-            const v_f32 far = v_sub(v_get(y + at, m, full), mu[iv]);
-            const v_f32 d = v_get(dz + at, m, full);
-            const v_f32 sum = v_fma(q[iv], far, v_fma(ps[iv], d, r[iv]));
-            v_put(dy + at, sum, m, full);
-        }
-        dy += j->dy_p;
-        dz += j->dz_p;
-        y += j->y_p;
-    }
+}
+
+V_INLINE void bn_bwd_rows(const struct bn_bwd_job *j, ptrdiff_t first,
+                          const int rows)
+{
+    int ic = 0;
+    for (; j->c - ic >= V_WIDTH; ic += V_WIDTH)
+        bn_bwd_vector(j, first, ic, rows, 1);
+    if (ic < j->c)
+        bn_bwd_vector(j, first, ic, rows, 0);
 }
 
 static void V_NAME(bn_bwd)(float *dy, ptrdiff_t dy_p, const float *dz,
@@ -227,16 +227,11 @@ static void V_NAME(bn_bwd)(float *dy, ptrdiff_t dy_p, const float *dz,
                                  .y_p = y_p,
                                  .c = c,
                                  .p = p};
-    for (ptrdiff_t first = 0; first < p; first += V_ROWS) {
-        const ptrdiff_t rows = v_rows(p - first);
-        int ic = 0;
-        for (; c - ic >= V_GROUP * V_WIDTH; ic += V_GROUP * V_WIDTH)
-            bn_bwd_block(&j, first, rows, ic, V_GROUP, 1);
-        for (; c - ic >= V_WIDTH; ic += V_WIDTH)
-            bn_bwd_block(&j, first, rows, ic, 1, 1);
-        if (ic < c)
-            bn_bwd_block(&j, first, rows, ic, 1, 0);
-    }
+    ptrdiff_t ip = 0;
+    for (; p - ip >= V_TALL; ip += V_TALL)
+        bn_bwd_rows(&j, ip, V_TALL);
+    for (; ip < p; ip++)
+        bn_bwd_rows(&j, ip, 1);
 }
 
 void V_NAME(sn_bn_fill)(struct sn_kernels *k)

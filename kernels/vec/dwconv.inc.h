@@ -216,8 +216,8 @@ static void V_NAME(dwconv_fwd)(float *y, ptrdiff_t y_p, const float *x,
         .kh = win->k,
         .kw = win->k,
         .stride = win->stride,
-        .pad_h = win->pad,
-        .pad_w = win->pad,
+        .pad_h = win->top,
+        .pad_w = win->left,
     };
     corr_fn *const run = find_corr(win->k, win->stride);
 
@@ -274,9 +274,9 @@ static void V_NAME(dwconv_bwd_data)(float *dx, ptrdiff_t dx_p, const float *dy,
         for (int i = 0; i < stride * stride; i++) {
             const int ph = i / stride, pw = i % stride;
             const struct phase h =
-                find_phase(ph, win->h, win->k, stride, win->pad);
+                find_phase(ph, win->h, win->k, stride, win->top);
             const struct phase v =
-                find_phase(pw, win->w, win->k, stride, win->pad);
+                find_phase(pw, win->w, win->k, stride, win->left);
             if (h.inputs == 0 || v.inputs == 0)
                 continue;
             q.y = dx + ((ptrdiff_t)ph * win->w + pw) * dx_p + ic;
@@ -316,7 +316,8 @@ V_INLINE void grad_tile(struct taps *t, const struct grad *q, int ih, int iw,
                         const int full)
 {
     const struct sn_window *win = q->win;
-    const int top = ih * stride + jh - win->pad, left = iw * stride - win->pad;
+    const int top = ih * stride + jh - win->top;
+    const int left = iw * stride - win->left;
     const float *dy = q->dy + ((ptrdiff_t)ih * win->ow + iw) * q->dy_p;
     v_f32 d[V_TILE_GRAD];
 
@@ -356,7 +357,7 @@ V_INLINE void grad_rows(const struct grad *q, int jh, const int rows,
     for (int ih = 0; ih < win->oh; ih++) {
         int iw = 0;
         for (; win->ow - iw >= n; iw += n) {
-            const int left = iw * stride - win->pad;
+            const int left = iw * stride - win->left;
             if (inside(left, win->w) && inside(left + reach, win->w))
                 grad_tile(&t, q, ih, iw, jh, rows, k, stride, n, 0, m, full);
             else
@@ -376,18 +377,18 @@ V_INLINE void grad_rows(const struct grad *q, int jh, const int rows,
 V_INLINE void grad_taps(const struct grad *q, v_mask m, const int full)
 {
     const struct sn_window *win = q->win;
-    const int k = win->k, stride = win->stride, pad = win->pad;
+    const int k = win->k, stride = win->stride;
 
     for (int i = 0; i < k * k; i++) {
         const int jh = i / k, jw = i % k;
         float *dw = q->dw + i * q->dw_p;
         v_f32 sum = v_zero();
         for (int ih = 0; ih < win->oh; ih++) {
-            const int xh = ih * stride + jh - pad;
+            const int xh = ih * stride + jh - win->top;
             if (xh < 0 || xh >= win->h)
                 continue;
             for (int iw = 0; iw < win->ow; iw++) {
-                const int xw = iw * stride + jw - pad;
+                const int xw = iw * stride + jw - win->left;
                 const ptrdiff_t in = (ptrdiff_t)xh * win->w + xw;
                 const ptrdiff_t out = (ptrdiff_t)ih * win->ow + iw;
                 if (xw >= 0 && xw < win->w)

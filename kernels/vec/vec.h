@@ -27,8 +27,10 @@
 #    define V_NAME(op) op##_avx512
 enum {
     V_WIDTH = 16,
-    V_GROUP = 4 /* channel vectors that share one walk over the rows */
+    V_GROUP = 4, /* channel vectors that share one walk over the rows */
+    V_MR = 8     /* pixels of a product's tile */
 };
+#    define V_NR 3 /* channel vectors of a product's tile */
 typedef __m512 v_f32;
 typedef __mmask16 v_mask;
 
@@ -112,8 +114,10 @@ V_INLINE void v_widen(double *sum, v_f32 a)
 #    define V_NAME(op) op##_avx2
 enum {
     V_WIDTH = 8,
-    V_GROUP = 2 /* half as many registers as with AVX-512 */
+    V_GROUP = 2, /* half as many registers as with AVX-512 */
+    V_MR = 6
 };
+#    define V_NR       2
 typedef __m256 v_f32;
 typedef __m256i v_mask;
 
@@ -198,8 +202,20 @@ V_INLINE void v_widen(double *sum, v_f32 a)
 enum {
     /* Rows walked at a time: few enough to sum in float before the sum goes to
      * a double, and for a group of channels to stay in the first-level cache */
-    V_ROWS = 128
+    V_ROWS = 128,
+    /* Pixels that a walk through memory takes side by side */
+    V_TALL = 4,
+    V_LINE = 64, /* bytes of a cache line */
+    /* Values that a walk through memory asks for before it gets there */
+    V_AHEAD = 2048
 };
+
+/* Asks for a line of memory into the second-level cache; any address will do,
+ * nothing is read. */
+V_INLINE void v_soon(const void *p)
+{
+    __builtin_prefetch(p, 0, 2);
+}
 
 V_INLINE ptrdiff_t v_rows(ptrdiff_t left)
 {

@@ -22,8 +22,7 @@ void sn_conv_plan(struct sn_layer *layer, struct sn_plan *plan)
     sn_tensor_plan(&layer->out, plan->arena);
     if (plan->backward)
         sn_tensor_plan_grad(&layer->out, plan->arena);
-    sn_stage_plan(&c->stage, plan->arena, &plan->need);
-    c->stage.slots = plan->slots;
+    sn_stage_plan(&c->stage, plan);
 }
 
 void sn_conv_fwd(struct sn_layer *layer, const struct sn_pass *pass)

@@ -27,9 +27,8 @@ void sn_fused_plan(struct sn_layer *layer, struct sn_plan *plan)
     if (plan->backward)
         sn_tensor_plan_grad(&layer->out, plan->arena);
     sn_wide_plan(&b->mid, plan, &wide);
-    sn_stage_plan(&b->dense, plan->arena, &plan->need);
-    sn_stage_plan(&b->project, plan->arena, &plan->need);
-    b->dense.slots = b->project.slots = plan->slots;
+    sn_stage_plan(&b->dense, plan);
+    sn_stage_plan(&b->project, plan);
 }
 
 void sn_fused_fwd(struct sn_layer *layer, const struct sn_pass *pass)

@@ -119,14 +119,15 @@ void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing)
 /* One run over all layers; `plan` carries what the run before found. */
 static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
 {
-    const struct sn_scratch_need *n = &plan->need;
-    plan->slots = sn_arena_take(plan->arena, n->slots, sizeof(sn_real));
-    plan->wides = sn_arena_take(plan->arena, plan->wide, sizeof(sn_real));
+    struct sn_arena *a = plan->arena;
+    plan->slots = sn_arena_take(a, plan->need.slots, sizeof(sn_real));
+    plan->turned = sn_arena_take(a, plan->need.turned, sizeof(sn_real));
+    plan->wides = sn_arena_take(a, plan->need.wide, sizeof(sn_real));
     for (int it = 0; it < g->threads; it++) {
         struct sn_scratch *sc = &g->scratch[it];
-        sc->load = sn_arena_take(plan->arena, n->load, sizeof(sn_real));
-        sc->grad = sn_arena_take(plan->arena, n->grad, sizeof(sn_real));
-        sc->col = sn_arena_take(plan->arena, n->col, sizeof(sn_real));
+        sc->load = sn_arena_take(a, plan->need.load, sizeof(sn_real));
+        sc->grad = sn_arena_take(a, plan->need.grad, sizeof(sn_real));
+        sc->dx = sn_arena_take(a, plan->need.dx, sizeof(sn_real));
     }
     for (int il = 0; il < g->layers; il++) {
         struct sn_layer *layer = &g->layer[il];
@@ -201,7 +202,7 @@ static void run(struct sn_layer *layer, bool backward,
 void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
 {
     check_threads(g);
-    const struct sn_pass pass = {g->k, g->scratch, mode};
+    const struct sn_pass pass = {g->k, g->scratch, mode, false};
     struct sn_profile *profile = mode == SN_MODE_TRAIN ? g->profile : NULL;
     for (int il = 0; il < g->layers; il++)
         run(&g->layer[il], false, &pass, profile);
@@ -210,7 +211,7 @@ void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
 void sn_graph_bwd(struct sn_graph *g)
 {
     check_threads(g);
-    const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN};
+    const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN, true};
     for (int il = 0; il < g->layers; il++)
         g->layer[il].out.grads_seen = 0;
     for (int il = g->layers - 1; il >= 0; il--)

@@ -40,12 +40,11 @@ void sn_ibn_plan(struct sn_layer *layer, struct sn_plan *plan)
         sn_tensor_plan_grad(&layer->out, plan->arena);
     if (b->expands) {
         sn_wide_plan(&b->mid1, plan, &wide);
-        sn_stage_plan(&b->expand, plan->arena, &plan->need);
+        sn_stage_plan(&b->expand, plan);
     }
     sn_wide_plan(&b->mid2, plan, &wide);
-    sn_stage_plan(&b->depth, plan->arena, &plan->need);
-    sn_stage_plan(&b->project, plan->arena, &plan->need);
-    b->expand.slots = b->depth.slots = b->project.slots = plan->slots;
+    sn_stage_plan(&b->depth, plan);
+    sn_stage_plan(&b->project, plan);
 }
 
 void sn_ibn_fwd(struct sn_layer *layer, const struct sn_pass *pass)

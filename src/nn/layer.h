@@ -112,17 +112,6 @@ struct sn_layer {
     } as;
 };
 
-/* What plan settles for all layers together. */
-struct sn_plan {
-    struct sn_arena *arena;
-    struct sn_scratch_need need;
-    size_t wide;    /* most values of wide gradients of one layer */
-    sn_real *wides; /* where they go, one layer after the other */
-    sn_real *slots; /* the weight-gradient slots */
-    int threads;
-    bool backward; /* gradients are wanted */
-};
-
 struct sn_layer_kind {
     const char *name; /* in logs and profiles */
     void (*plan)(struct sn_layer *, struct sn_plan *);

@@ -33,11 +33,10 @@ static void pool_image(struct sn_pool *p, struct sn_tensor *out, int in,
     const int thread = omp_get_thread_num(), c = out->c;
     const ptrdiff_t pixels = (ptrdiff_t)p->in->h * p->in->w;
     double *sums = p->sums + (ptrdiff_t)thread * p->in->ld;
-    int ld;
-    const sn_real *x =
-        sn_tensor_load(pass->k, p->in, in, 1, pass->scratch[thread].load, &ld);
+    const struct sn_rows x = sn_tensor_view(pass->k, p->in, in * pixels, pixels,
+                                            pass->scratch[thread].load);
     memset(sums, 0, (size_t)c * sizeof *sums);
-    pass->k->bias_grad(sums, x, ld, c, pixels);
+    pass->k->bias_grad(sums, x.at, x.p, c, pixels);
     for (int ic = 0; ic < c; ic++)
         out->y[(ptrdiff_t)in * out->ld + ic] =
             (sn_real)(sums[ic] / (double)pixels);
@@ -66,7 +65,7 @@ static void spread_unit(struct sn_tensor *x, const struct sn_tensor *out, int u,
                 sn_real *to = dx + (ptrdiff_t)ip * x->ld + ic;
                 *to = (adds ? *to : 0) + share * dout[ic];
             }
-        sn_tensor_added(k, x, u, in, 1);
+        sn_tensor_added(k, x, u, (ptrdiff_t)in * pixels, pixels);
     }
 }
 

@@ -8,14 +8,18 @@
  * values to `out` and leaves their batch-norm sums.  Backward reads dL/dy of
  * `out` through the batch-norm's backward, adds dL/dx to `in`, and adds the
  * weight gradient.  Every pass runs over work units in parallel; within a unit
- * over chunks of whole images small enough for the second-level cache, so that
- * loader, product and epilogue meet the same values while they are hot. */
+ * over a few rows of pixels at a time, so few that loader, product and epilogue
+ * meet the same values in the second-level cache and nothing wide is walked
+ * over twice.  How many is a function of shapes alone, because it decides in
+ * which order sums are taken.
+ *
+ * The three kinds are point.c, dense.c and depth.c. */
 
 #include "nn/tensor.h"
 
 typedef enum {
     SN_STAGE_POINT, /* 1x1, stride 1: a matrix product on rows as they lie */
-    SN_STAGE_DENSE, /* k x k over all channels: im2col and a matrix product */
+    SN_STAGE_DENSE, /* k x k over all channels */
     SN_STAGE_DEPTH  /* k x k per channel */
 } sn_stage_kind;
 
@@ -35,22 +39,33 @@ struct sn_stage {
     const sn_real *mask;
     double *dmask;
 
-    int chunk;          /* images a chunk */
+    int step;           /* POINT: pixels at a time; else output rows */
     sn_real *masked;    /* [cin, cout] rows of the weight times mask */
     sn_real *slots;     /* [units, rows, cols] weight gradients, shared */
     size_t slot_values; /* of one unit */
+    sn_real *turned;    /* the weight as backward reads it (turn.h), shared */
 };
 
-/* Scratch of one thread, in values; the graph takes the largest of all. */
-struct sn_scratch_need {
-    size_t load;  /* x as it is read */
-    size_t grad;  /* dL/dy */
-    size_t col;   /* matrix rows, or their gradient */
-    size_t slots; /* weight-gradient slots, all units */
-};
-
+/* Scratch of one thread. */
 struct sn_scratch {
-    sn_real *load, *grad, *col;
+    sn_real *load; /* x as it is read */
+    sn_real *grad; /* dL/dy */
+    sn_real *dx;   /* a gradient that is to be added */
+};
+
+/* What the plan of a graph settles for all layers together: the most that any
+ * layer wants of what they share, in values, and where that lies. */
+struct sn_plan {
+    struct sn_arena *arena;
+    struct {
+        size_t load, grad, dx; /* of one thread's scratch */
+        size_t slots;          /* weight-gradient slots, all units */
+        size_t turned;         /* a weight as backward reads it */
+        size_t wide;           /* gradients of wide tensors of one layer */
+    } need;
+    sn_real *slots, *turned, *wides;
+    int threads;
+    bool backward; /* gradients are wanted */
 };
 
 /* What a layer is given to run. */
@@ -58,6 +73,7 @@ struct sn_pass {
     const struct sn_kernels *k;
     const struct sn_scratch *scratch; /* one per thread */
     sn_mode mode;
+    bool weights; /* backward: weight gradients are wanted */
 };
 
 /* Settles shapes: `out` from `in`, k (odd) and stride, with pad (k-1)/2.
@@ -67,15 +83,15 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
                    struct sn_tensor *out, int cout, int k, int stride,
                    struct sn_weight weight, ptrdiff_t tap_row);
 
-/* Raises *need to what the stage wants; takes the stage's own memory. */
-void sn_stage_plan(struct sn_stage *s, struct sn_arena *a,
-                   struct sn_scratch_need *need);
+/* Raises the plan's needs to what the stage wants; takes the stage's own
+ * memory and what it shares with others. */
+void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan);
 
 /* Overwrites out->y and readies out's pending affine. */
 void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass);
 
-/* Reads dL/dy of `out`, adds to in->dz if `in` wants a gradient, accumulates
- * weight.g, overwrites dmask. */
+/* Reads dL/dy of `out`, adds to in->dz if `in` wants a gradient; accumulates
+ * weight.g if the pass wants weights; overwrites dmask. */
 void sn_stage_bwd(struct sn_stage *s, const struct sn_pass *pass);
 
 #endif

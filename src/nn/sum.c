@@ -75,8 +75,7 @@ static void bwd_term(struct sn_sum *s, const struct sn_tensor *out, int i,
         return;
     k->load(x->dz + row * x->ld, x->ld, dout, out->ld, NULL, NULL, SN_ACT_NONE,
             s->coef[i] ? *s->coef[i] : 1, sn_tensor_adds(x), out->c, rows);
-    const int first = sn_unit_first(x->n, u);
-    sn_tensor_added(k, x, u, first, sn_unit_first(x->n, u + 1) - first);
+    sn_tensor_added(k, x, u, row, rows);
 }
 
 void sn_sum_bwd(struct sn_layer *layer, const struct sn_pass *pass)

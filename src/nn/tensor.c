@@ -50,39 +50,72 @@ void sn_tensor_plan_grad(struct sn_tensor *t, struct sn_arena *a)
         t->dz = sn_arena_take(a, values(t), sizeof(sn_real));
 }
 
-static ptrdiff_t pixel_of(const struct sn_tensor *t, int image)
+void sn_tensor_load(const struct sn_kernels *k, const struct sn_tensor *t,
+                    ptrdiff_t pixel, ptrdiff_t count, sn_real *dst,
+                    ptrdiff_t dst_p)
 {
-    return (ptrdiff_t)image * t->h * t->w;
+    const struct sn_bn *bn = t->bn;
+    k->load(dst, dst_p, t->y + pixel * t->ld, t->ld, bn ? bn->s : NULL,
+            bn ? bn->b : NULL, bn ? t->act : SN_ACT_NONE, 1, 0, t->c, count);
 }
 
-const sn_real *sn_tensor_load(const struct sn_kernels *k,
-                              const struct sn_tensor *t, int first, int count,
-                              sn_real *scratch, int *ld)
+void sn_tensor_load_grad(const struct sn_kernels *k, const struct sn_tensor *t,
+                         ptrdiff_t pixel, ptrdiff_t count, sn_real *dst,
+                         ptrdiff_t dst_p)
 {
-    const sn_real *y = t->y + pixel_of(t, first) * t->ld;
-    *ld = t->ld;
+    const sn_real *dz = t->dz + pixel * t->ld;
+    const struct sn_bn *bn = t->bn;
+    if (bn)
+        k->bn_bwd(dst, dst_p, dz, t->ld, t->y + pixel * t->ld, t->ld, bn->ps,
+                  bn->q, bn->r, bn->mu, t->c, count);
+    else
+        k->load(dst, dst_p, dz, t->ld, NULL, NULL, SN_ACT_NONE, 1, 0, t->c,
+                count);
+}
+
+struct sn_rows sn_tensor_view(const struct sn_kernels *k,
+                              const struct sn_tensor *t, ptrdiff_t pixel,
+                              ptrdiff_t count, sn_real *scratch)
+{
     if (!t->bn)
-        return y;
-    k->load(scratch, t->ld, y, t->ld, t->bn->s, t->bn->b, t->act, 1, 0, t->c,
-            pixel_of(t, count));
-    return scratch;
+        return (struct sn_rows){t->y + pixel * t->ld, t->ld};
+    sn_tensor_load(k, t, pixel, count, scratch, t->ld);
+    return (struct sn_rows){scratch, t->ld};
+}
+
+struct sn_rows sn_tensor_view_grad(const struct sn_kernels *k,
+                                   const struct sn_tensor *t, ptrdiff_t pixel,
+                                   ptrdiff_t count, sn_real *scratch)
+{
+    if (!t->bn)
+        return (struct sn_rows){t->dz + pixel * t->ld, t->ld};
+    sn_tensor_load_grad(k, t, pixel, count, scratch, t->ld);
+    return (struct sn_rows){scratch, t->ld};
+}
+
+/* Unit u's slots of the two sums, emptied before its first pixel. */
+static void open_sums(const struct sn_tensor *t, int u, ptrdiff_t pixel)
+{
+    const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
+    if (pixel != sn_unit_pixel(t, u))
+        return;
+    memset(t->bn->sum1 + slot, 0, (size_t)t->c * sizeof(double));
+    memset(t->bn->sum2 + slot, 0, (size_t)t->c * sizeof(double));
 }
 
 void sn_tensor_wrote(const struct sn_kernels *k, struct sn_tensor *t, int u,
-                     int first, int count, sn_mode mode)
+                     ptrdiff_t pixel, ptrdiff_t count, sn_mode mode)
 {
     struct sn_bn *bn = t->bn;
     if (!bn || mode == SN_MODE_EVAL)
         return;
-    const sn_real *y = t->y + pixel_of(t, first) * t->ld;
+    const sn_real *y = t->y + pixel * t->ld;
     const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
-    if (first == sn_unit_first(t->n, u)) {
+    open_sums(t, u, pixel);
+    if (pixel == sn_unit_pixel(t, u))
         memcpy(bn->shift + slot, y, (size_t)t->c * sizeof *y);
-        memset(bn->sum1 + slot, 0, (size_t)t->c * sizeof(double));
-        memset(bn->sum2 + slot, 0, (size_t)t->c * sizeof(double));
-    }
     k->bn_sums(bn->sum1 + slot, bn->sum2 + slot, y, t->ld, bn->shift + slot,
-               t->c, pixel_of(t, count));
+               t->c, count);
 }
 
 /* Mean and sum of squared deviations of a run of values. */
@@ -106,7 +139,7 @@ static struct moments batch_moments(const struct sn_tensor *t, int ic)
     for (int u = 0; u < sn_unit_count(t->n); u++) {
         const ptrdiff_t at = (ptrdiff_t)u * t->ld + ic;
         const int images = sn_unit_first(t->n, u + 1) - sn_unit_first(t->n, u);
-        const double count = (double)pixel_of(t, images);
+        const double count = (double)images * t->h * t->w;
         const double mean = bn->sum1[at] / count;
         join(&all, count, (double)bn->shift[at] + mean,
              bn->sum2[at] - bn->sum1[at] * mean);
@@ -149,20 +182,15 @@ void sn_tensor_written(struct sn_tensor *t, sn_mode mode)
 }
 
 void sn_tensor_added(const struct sn_kernels *k, struct sn_tensor *t, int u,
-                     int first, int count)
+                     ptrdiff_t pixel, ptrdiff_t count)
 {
     struct sn_bn *bn = t->bn;
     if (!bn || t->grads_seen + 1 < t->readers)
         return;
-    const ptrdiff_t at = pixel_of(t, first) * t->ld;
-    const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
-    if (first == sn_unit_first(t->n, u)) {
-        memset(bn->sum1 + slot, 0, (size_t)t->c * sizeof(double));
-        memset(bn->sum2 + slot, 0, (size_t)t->c * sizeof(double));
-    }
+    const ptrdiff_t at = pixel * t->ld, slot = (ptrdiff_t)u * t->ld;
+    open_sums(t, u, pixel);
     k->act_bwd(t->dz + at, t->ld, t->y + at, t->ld, bn->s, bn->b, bn->mu,
-               t->act, bn->sum1 + slot, bn->sum2 + slot, t->c,
-               pixel_of(t, count));
+               t->act, bn->sum1 + slot, bn->sum2 + slot, t->c, count);
 }
 
 void sn_tensor_grad_added(struct sn_tensor *t)
@@ -188,18 +216,4 @@ void sn_tensor_grad_added(struct sn_tensor *t)
         bn->q[ic] = (sn_real)(-s * rstd * rstd * b2 / count);
         bn->r[ic] = (sn_real)(-s * b1 / count);
     }
-}
-
-const sn_real *sn_tensor_load_grad(const struct sn_kernels *k,
-                                   const struct sn_tensor *t, int first,
-                                   int count, sn_real *scratch, int *ld)
-{
-    const ptrdiff_t at = pixel_of(t, first) * t->ld;
-    const struct sn_bn *bn = t->bn;
-    *ld = t->ld;
-    if (!bn)
-        return t->dz + at;
-    k->bn_bwd(scratch, t->ld, t->dz + at, t->ld, t->y + at, t->ld, bn->ps,
-              bn->q, bn->r, bn->mu, t->c, pixel_of(t, count));
-    return scratch;
 }

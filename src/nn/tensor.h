@@ -94,6 +94,12 @@ static inline int sn_unit_first(int n, int u)
     return (int)((long)n * u / sn_unit_count(n));
 }
 
+/* The first pixel of unit u. */
+static inline ptrdiff_t sn_unit_pixel(const struct sn_tensor *t, int u)
+{
+    return (ptrdiff_t)sn_unit_first(t->n, u) * t->h * t->w;
+}
+
 /* Gives a tensor its shape; no memory yet. */
 void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c);
 
@@ -103,16 +109,36 @@ void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a);
 /* Takes dz from `a` if the tensor wants a gradient. */
 void sn_tensor_plan_grad(struct sn_tensor *t, struct sn_arena *a);
 
-/* The loader: images [first, first + count) as their reader sees them.  Gives
- * a pointer into y where nothing is pending, else fills `scratch`, pixels
- * `*ld` values apart ([count*h*w, t->ld] values). */
-const sn_real *sn_tensor_load(const struct sn_kernels *k,
-                              const struct sn_tensor *t, int first, int count,
-                              sn_real *scratch, int *ld);
+/* Values as a kernel takes them: pixels `p` values apart. */
+struct sn_rows {
+    const sn_real *at;
+    ptrdiff_t p;
+};
 
-/* The epilogue, by unit u after it wrote images [first, first + count) of y. */
+/* All that follows works on `count` pixels of the batch from `pixel` on.  A
+ * unit passes over its pixels in order. */
+
+/* The loader: writes them to dst as a reader sees them, dst_p apart. */
+typedef void sn_load_pixels_fn(const struct sn_kernels *k,
+                               const struct sn_tensor *t, ptrdiff_t pixel,
+                               ptrdiff_t count, sn_real *dst, ptrdiff_t dst_p);
+sn_load_pixels_fn sn_tensor_load;
+
+/* The backward loader of the layer that wrote t: dL/dy. */
+sn_load_pixels_fn sn_tensor_load_grad;
+
+/* The same without a copy where nothing is pending; else in `scratch`
+ * ([count, t->ld] values). */
+struct sn_rows sn_tensor_view(const struct sn_kernels *k,
+                              const struct sn_tensor *t, ptrdiff_t pixel,
+                              ptrdiff_t count, sn_real *scratch);
+struct sn_rows sn_tensor_view_grad(const struct sn_kernels *k,
+                                   const struct sn_tensor *t, ptrdiff_t pixel,
+                                   ptrdiff_t count, sn_real *scratch);
+
+/* The epilogue, by unit u after it wrote them to y. */
 void sn_tensor_wrote(const struct sn_kernels *k, struct sn_tensor *t, int u,
-                     int first, int count, sn_mode mode);
+                     ptrdiff_t pixel, ptrdiff_t count, sn_mode mode);
 
 /* After all units wrote: joins their sums (Chan et al. 1979) and makes s, b. */
 void sn_tensor_written(struct sn_tensor *t, sn_mode mode);
@@ -123,19 +149,13 @@ static inline int sn_tensor_adds(const struct sn_tensor *t)
     return t->grads_seen > 0;
 }
 
-/* The backward epilogue, by unit u after it added its gradient to images
- * [first, first + count) of dz.  Does its work for the last reader alone. */
+/* The backward epilogue, by unit u after it added its gradient to them in dz.
+ * Does its work for the last reader alone. */
 void sn_tensor_added(const struct sn_kernels *k, struct sn_tensor *t, int u,
-                     int first, int count);
+                     ptrdiff_t pixel, ptrdiff_t count);
 
 /* After all units added: counts the reader; after the last one joins B1, B2,
  * accumulates dgamma and dbeta and makes ps, q, r. */
 void sn_tensor_grad_added(struct sn_tensor *t);
-
-/* The backward loader of the layer that wrote t: dL/dy of images
- * [first, first + count), as sn_tensor_load. */
-const sn_real *sn_tensor_load_grad(const struct sn_kernels *k,
-                                   const struct sn_tensor *t, int first,
-                                   int count, sn_real *scratch, int *ld);
 
 #endif

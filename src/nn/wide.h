@@ -27,8 +27,8 @@ static inline void sn_wide_plan(struct sn_tensor *t, struct sn_plan *plan,
         return;
     t->dz = plan->wides ? plan->wides + *at : NULL;
     *at += (size_t)sn_tensor_pixels(t) * (size_t)t->ld;
-    if (plan->wide < *at)
-        plan->wide = *at;
+    if (plan->need.wide < *at)
+        plan->need.wide = *at;
 }
 
 #endif

@@ -151,7 +151,8 @@ static void check_large(const struct sn_kernels *ref,
                                           .w = 32,
                                           .k = k,
                                           .stride = stride,
-                                          .pad = k / 2,
+                                          .top = k / 2,
+                                          .left = k / 2,
                                           .oh = 32 / stride,
                                           .ow = 32 / stride};
             describe("c=24 h=32 w=32 k=%d stride=%d", k, stride);

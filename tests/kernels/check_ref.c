@@ -107,23 +107,42 @@ static void hand_bias(const struct sn_kernels *ref, const struct sn_kernels *k)
 /* An image of 2 x 3 under a 2 x 2 kernel, stride 1, a zero row and column in
  * front: which tap meets which pixel cannot be mistaken. */
 static const struct sn_window small = {
-    .h = 2, .w = 3, .oh = 2, .ow = 3, .k = 2, .stride = 1, .pad = 1};
+    .h = 2, .w = 3, .oh = 2, .ow = 3, .k = 2, .stride = 1, .top = 1, .left = 1};
 static const sn_real small_x[] = {1, 2, 3, 4, 5, 6};
 
-static void hand_im2col(const struct sn_kernels *ref,
-                        const struct sn_kernels *k)
+/* The same convolution over the image with its zeros around it. */
+static void hand_product(const struct sn_kernels *ref,
+                         const struct sn_kernels *k)
 {
-    const sn_real want[] = {0, 0, 0, 1, 0, 0, 1, 2, 0, 0, 2, 3,
-                            0, 1, 0, 4, 1, 2, 4, 5, 2, 3, 5, 6};
-    const sn_real back[] = {4, 8, 6, 8, 10, 6}; /* each times its readers */
-    sn_real col[24], dx[6] = {0};
+    const sn_real x[] = {0, 0, 0, 0, 0, 1, 2, 3, 0, 4, 5, 6};
+    const sn_real w[] = {1, 10, 100, 1000};
+    const sn_real y[] = {1000, 2100, 3200, 4010, 5421, 6532};
+    const sn_real twice[] = {2000, 4200, 6400, 8020, 10842, 13064};
+    sn_real got[6];
+    struct sn_product p = {.rows = 2,
+                           .m = 3,
+                           .n = 1,
+                           .segs = 2,
+                           .len = 2,
+                           .a = x,
+                           .a_row = 4,
+                           .a_m = 1,
+                           .a_seg = 4,
+                           .a_k = 1,
+                           .b = w,
+                           .b_seg = 2,
+                           .b_k = 1,
+                           .c = got,
+                           .c_row = 3,
+                           .c_m = 1};
     (void)ref;
 
-    describe("2 x 3 pixels, k = 2, pad = 1");
-    k->im2col(col, small_x, 1, 1, &small);
-    same_values(col, want, 24);
-    k->col2im(dx, 1, col, 1, &small, 0);
-    same_values(dx, back, 6);
+    describe("2 x 3 pixels, k = 2");
+    k->product(&p);
+    same_values(got, y, 6);
+    p.add = 1;
+    k->product(&p);
+    same_values(got, twice, 6);
 }
 
 static void hand_dwconv(const struct sn_kernels *ref,
@@ -166,7 +185,7 @@ int main(void)
         {"load_dot by hand", 0, 1, hand_load_dot},
         {"bn by hand", 0, 1, hand_bn},
         {"bias_grad by hand", 0, 1, hand_bias},
-        {"im2col by hand", 0, 1, hand_im2col},
+        {"product by hand", 0, 1, hand_product},
         {"dwconv by hand", 0, 1, hand_dwconv},
         {"sgd by hand", 0, 1, hand_sgd},
     };

@@ -34,18 +34,20 @@ static inline void walk_windows(const struct sn_kernels *ref,
             for (int pad = 0; pad <= 3; pad++, turn++) {
                 const int more = turn % 3 == 2, h = sizes[i][0];
                 const int w = sizes[i][1], gap = turn % 2 ? 3 : 0;
+                const int left = turn % 5 == 4 ? 3 - pad : pad;
                 const struct sn_window win = {
                     .h = h,
                     .w = w,
                     .k = k,
                     .stride = stride,
-                    .pad = pad,
+                    .top = pad,
+                    .left = left,
                     .oh = window_out_extent(h, k, stride, pad, more),
-                    .ow = window_out_extent(w, k, stride, pad, more)};
+                    .ow = window_out_extent(w, k, stride, left, more)};
                 describe("c=%d gap=%d h=%d w=%d oh=%d ow=%d k=%d stride=%d "
-                         "pad=%d",
+                         "top=%d left=%d",
                          channels[turn % COUNT(channels)], gap, h, w, win.oh,
-                         win.ow, k, stride, pad);
+                         win.ow, k, stride, pad, left);
                 fn(ref, opt, channels[turn % COUNT(channels)], gap, &win);
                 check_guards();
             }

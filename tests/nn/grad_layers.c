@@ -53,19 +53,19 @@ static void fill_params(struct sn_params *p)
     }
 }
 
-/* Chunks follow from cache sizes, and these nets are small: more than one of
+/* Steps follow from cache sizes, and these nets are small: more than one of
  * them in a unit has to be asked for. */
-static void cut_chunks(struct sn_graph *g)
+static void cut_steps(struct sn_graph *g)
 {
     for (int il = 0; il < g->layers; il++) {
         struct sn_layer *l = &g->layer[il];
         if (l->id == SN_LAYER_CONV)
-            l->as.conv.stage.chunk = 1;
+            l->as.conv.stage.step = 1;
         if (l->id == SN_LAYER_IBN)
-            l->as.ibn.expand.chunk = l->as.ibn.depth.chunk =
-                l->as.ibn.project.chunk = 1;
+            l->as.ibn.expand.step = l->as.ibn.depth.step =
+                l->as.ibn.project.step = 1;
         if (l->id == SN_LAYER_FUSED)
-            l->as.fused.dense.chunk = l->as.fused.project.chunk = 1;
+            l->as.fused.dense.step = l->as.fused.project.step = 1;
     }
 }
 
@@ -126,7 +126,7 @@ static void rig_finish(struct rig *r, struct sn_tensor *layer,
     if (layer)
         r->out = layer->bn ? sn_graph_sum(&r->g, "out", &term, 1) : layer;
     if (r->in->n > SN_UNITS)
-        cut_chunks(&r->g);
+        cut_steps(&r->g);
     run_once(r);
     const struct grad_view x = {
         "x", r->in->y, r->in->dz, sn_tensor_pixels(r->in), r->in->c, r->in->ld};

@@ -1,0 +1,2 @@
+/* Sums of products: vec/product.inc.h at the width of AVX2. */
+#include "kernels/vec/product.inc.h"

@@ -1,0 +1,2 @@
+/* Sums of products: vec/product.inc.h at the width of AVX-512. */
+#include "kernels/vec/product.inc.h"

@@ -1,0 +1,178 @@
+/* Sums of products over strided rows; their meaning is in ref/product.c.
+ *
+ * A tile of up to V_MR pixels by V_NR vectors of channels stays in registers
+ * while all terms pass by: per term V_NR loads of b and V_MR broadcasts from a,
+ * both as they lie.  Nothing is packed: one operand of a call is the weights of
+ * a layer, the other as many pixels as its caller keeps in the second-level
+ * cache, and a panel of b is walked again and again from the first.
+ *
+ * A value is one chain of v_fma in the order of its terms, whichever tile it
+ * falls into. */
+#include "kernels/kernels_internal.h"
+
+#include "kernels/vec/vec.h"
+
+/* Where in the memory ahead a product is, and how far it goes at each term. */
+struct ahead {
+    const char *at;
+    ptrdiff_t step; /* bytes; at most a line, so that none is left out */
+};
+
+/* One tile of mr pixels and nr vectors, the last of them partial unless `full`;
+ * `touching`: the values of a of one term lie together. */
+V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
+                           const float *a, const float *b, float *c, v_mask m,
+                           const int mr, const int nr, const int full,
+                           const int touching)
+{
+    const char *line = ahead->at;
+    const ptrdiff_t line_step = ahead->step;
+    const ptrdiff_t a_m = touching ? 1 : p->a_m;
+    v_f32 sum[V_MR][V_NR];
+
+    V_UNROLL
+    for (int im = 0; im < mr; im++) {
+        V_UNROLL
+        for (int iv = 0; iv < nr; iv++)
+            sum[im][iv] = v_zero();
+    }
+    for (int is = 0; is < p->segs; is++, a += p->a_seg, b += p->b_seg) {
+        const float *as = a, *bs = b;
+        for (int ik = 0; ik < p->len; ik++, as += p->a_k, bs += p->b_k) {
+            v_f32 bv[V_NR];
+            v_soon(line);
+            line += line_step;
+            V_UNROLL
+            for (int iv = 0; iv < nr; iv++)
+                bv[iv] =
+                    v_hold(v_get(bs + iv * V_WIDTH, m, full || iv < nr - 1));
+            V_UNROLL
+            for (int im = 0; im < mr; im++) {
+                const v_f32 av = v_hold(v_set(as[im * a_m]));
+                V_UNROLL
+                for (int iv = 0; iv < nr; iv++)
+                    sum[im][iv] = v_fma(av, bv[iv], sum[im][iv]);
+            }
+        }
+    }
+    ahead->at = line;
+    V_UNROLL
+    for (int im = 0; im < mr; im++) {
+        V_UNROLL
+        for (int iv = 0; iv < nr; iv++) {
+            float *to = c + im * p->c_m + iv * V_WIDTH;
+            const int whole = full || iv < nr - 1;
+            v_f32 v = sum[im][iv];
+            if (p->add)
+                v = v_add(v_get(to, m, whole), v);
+            v_put(to, v, m, whole);
+        }
+    }
+}
+
+typedef void product_tile_fn(const struct sn_product *p, struct ahead *ahead,
+                             const float *a, const float *b, float *c,
+                             v_mask m);
+
+#define TILE(name, mr, nr, full, touching)                                     \
+    static void name(const struct sn_product *p, struct ahead *ahead,          \
+                     const float *a, const float *b, float *c, v_mask m)       \
+    {                                                                          \
+        product_tile(p, ahead, a, b, c, m, mr, nr, full, touching);            \
+    }
+#define TILE_KINDS(name, mr, nr)                                               \
+    TILE(name##_pp, mr, nr, 0, 0)                                              \
+    TILE(name##_pt, mr, nr, 0, 1)                                              \
+    TILE(name##_fp, mr, nr, 1, 0)                                              \
+    TILE(name##_ft, mr, nr, 1, 1)
+#define TILE_ROW(name, nr)                                                     \
+    TILE_KINDS(name##_most, V_MR, nr)                                          \
+    TILE_KINDS(name##_4, 4, nr)                                                \
+    TILE_KINDS(name##_2, 2, nr)                                                \
+    TILE_KINDS(name##_1, 1, nr)
+
+TILE_ROW(tile_1, 1)
+TILE_ROW(tile_2, 2)
+#if V_NR > 2
+TILE_ROW(tile_3, 3)
+#endif
+
+/* Heights of tiles, and the tiles: [vectors - 1][height][full][touching]. */
+enum { HEIGHTS = 4 };
+static const int heights[HEIGHTS] = {V_MR, 4, 2, 1};
+
+#define KINDS(name)                                                            \
+    {                                                                          \
+        {name##_pp, name##_pt},                                                \
+        {                                                                      \
+            name##_fp, name##_ft                                               \
+        }                                                                      \
+    }
+#define ROW(name)                                                              \
+    {                                                                          \
+        KINDS(name##_most), KINDS(name##_4), KINDS(name##_2), KINDS(name##_1)  \
+    }
+
+static product_tile_fn *const tiles[V_NR][HEIGHTS][2][2] = {
+    ROW(tile_1),
+    ROW(tile_2),
+#if V_NR > 2
+    ROW(tile_3),
+#endif
+};
+
+/* The panel of nr vectors from channel `in` on: all rows and pixels. */
+static void product_panel(const struct sn_product *p, struct ahead *ahead,
+                          int in, int nr)
+{
+    const int left = p->n - in - (nr - 1) * V_WIDTH;
+    const int full = left >= V_WIDTH, touching = p->a_m == 1;
+    const v_mask m = v_tail(full ? 0 : left);
+
+    for (int ir = 0; ir < p->rows; ir++) {
+        const float *a = p->a + ir * p->a_row;
+        float *c = p->c + ir * p->c_row + in;
+        int im = 0;
+        for (int i = 0; i < HEIGHTS; i++) {
+            product_tile_fn *const tile = tiles[nr - 1][i][full][touching];
+            for (; p->m - im >= heights[i]; im += heights[i])
+                tile(p, ahead, a + im * p->a_m, p->b + in, c + im * p->c_m, m);
+        }
+    }
+}
+
+/* Spreads the memory ahead over the terms of all tiles. */
+static struct ahead find_ahead(const struct sn_product *p, int panels)
+{
+    const ptrdiff_t terms = (ptrdiff_t)panels * p->rows *
+                            ((p->m + V_MR - 1) / V_MR) * p->segs * p->len;
+    struct ahead ahead = {.at = (const char *)p->ahead};
+    if (!p->ahead || terms == 0) {
+        ahead.at = (const char *)p->b;
+        return ahead;
+    }
+    ahead.step = p->ahead_values * (ptrdiff_t)sizeof *p->ahead / terms + 1;
+    if (ahead.step > V_LINE)
+        ahead.step = V_LINE;
+    return ahead;
+}
+
+/* Panels as even as they can be: 4 vectors are 2 + 2, not 3 + 1. */
+static void V_NAME(product)(const struct sn_product *p)
+{
+    const int vectors = (p->n + V_WIDTH - 1) / V_WIDTH;
+    const int panels = (vectors + V_NR - 1) / V_NR;
+    struct ahead ahead = find_ahead(p, panels);
+    int in = 0;
+
+    for (int ip = 0; ip < panels; ip++) {
+        const int nr = vectors / panels + (ip < vectors % panels);
+        product_panel(p, &ahead, in, nr);
+        in += nr * V_WIDTH;
+    }
+}
+
+void V_NAME(sn_product_fill)(struct sn_kernels *k)
+{
+    k->product = V_NAME(product);
+}

@@ -1,0 +1,203 @@
+/* A k x k convolution over all channels, without im2col: in a band whose pixels
+ * touch, the k*cin values that a row of taps reads lie together, so an output
+ * pixel is k runs of products.  The gradient of the weights is the same with
+ * pixels and taps exchanged, the gradient of the input is a convolution with
+ * the weights turned around (turn.h). */
+
+#include "nn/band.h"
+#include "nn/turn.h"
+
+/* Bands of one image as a unit passes over it. */
+struct bands {
+    struct sn_band x, dy;
+};
+
+/* Rows of x that `step` output rows read; of dy that backward reads. */
+static int x_room(const struct sn_stage *s, int step)
+{
+    return (step - 1) * s->window.stride + s->window.k;
+}
+
+static int dy_room(const struct sn_stage *s, int step)
+{
+    return step + s->window.k;
+}
+
+static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
+{
+    const struct sn_window *w = &s->window;
+    const ptrdiff_t x = (ptrdiff_t)(w->w + 2 * w->left) * s->in->c;
+    const ptrdiff_t dy = (ptrdiff_t)(w->ow + 2 * w->left) * s->out->c;
+    const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
+    s->step = sn_least(sn_most((int)fit, 1), w->oh);
+    sn_raise(&plan->need.load,
+             sn_band_values(s->in, x_room(s, s->step), w->left, s->in->c));
+    sn_raise(&plan->need.grad,
+             sn_band_values(s->out, dy_room(s, s->step), w->left, s->out->c));
+}
+
+/* Rows of x that output rows [first, next) read. */
+static void slide_x(const struct sn_stage *s, const struct sn_unit *unit,
+                    struct sn_band *x, int in, int first, int next)
+{
+    const struct sn_window *w = &s->window;
+    const int top = first * w->stride - w->top;
+    sn_band_slide(x, unit->k, in, top, top + x_room(s, next - first));
+}
+
+static struct sn_band x_band(const struct sn_stage *s,
+                             const struct sn_unit *unit)
+{
+    return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
+                        x_room(s, s->step), s->window.left, s->in->c);
+}
+
+/* y rows [first, next) of image `in` */
+static void forward(const struct sn_stage *s, const struct sn_kernels *k,
+                    const struct sn_band *x, int in, int first, int next)
+{
+    const struct sn_window *w = &s->window;
+    const int cin = s->in->c, ld = s->out->ld;
+    const ptrdiff_t pixel = ((ptrdiff_t)in * w->oh + first) * w->ow;
+    const struct sn_product p = {
+        .rows = next - first,
+        .m = w->ow,
+        .n = s->out->c,
+        .segs = w->k,
+        .len = w->k * cin,
+        .a = sn_band_row(x, first * w->stride - w->top) - w->left * x->col,
+        .a_row = w->stride * x->row,
+        .a_m = w->stride * x->col,
+        .a_seg = x->row,
+        .a_k = 1,
+        .b = s->weight.w,
+        .b_seg = (ptrdiff_t)w->k * cin * s->weight.ld,
+        .b_k = s->weight.ld,
+        .c = s->out->y + pixel * ld,
+        .c_row = (ptrdiff_t)w->ow * ld,
+        .c_m = ld};
+    k->product(&p);
+}
+
+static void fwd(struct sn_stage *s, const struct sn_unit *unit)
+{
+    const struct sn_images images = sn_unit_images(s, unit);
+    const struct sn_window *w = &s->window;
+    struct sn_band x = x_band(s, unit);
+    for (int in = images.first; in < images.next; in++) {
+        sn_band_rewind(&x);
+        for (int ih = 0; ih < w->oh; ih += s->step) {
+            const int next = sn_least(ih + s->step, w->oh);
+            slide_x(s, unit, &x, in, ih, next);
+            forward(s, unit->k, &x, in, ih, next);
+            sn_tensor_wrote(unit->k, s->out, unit->u,
+                            ((ptrdiff_t)in * w->oh + ih) * w->ow,
+                            (ptrdiff_t)(next - ih) * w->ow, unit->mode);
+        }
+    }
+}
+
+/* dW of output rows [first, next), added to the slot unless it `opens` */
+static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
+                        const struct bands *b, int in, int first, int next,
+                        sn_real *slot, bool opens)
+{
+    const struct sn_window *w = &s->window;
+    const ptrdiff_t ahead = ((ptrdiff_t)in * w->oh + next) * w->ow * s->out->ld;
+    const int run = w->k * s->in->c, cout = s->out->c;
+    const struct sn_product p = {
+        .rows = w->k,
+        .m = run,
+        .n = cout,
+        .segs = next - first,
+        .len = w->ow,
+        .a =
+            sn_band_row(&b->x, first * w->stride - w->top) - w->left * b->x.col,
+        .a_row = b->x.row,
+        .a_m = 1,
+        .a_seg = w->stride * b->x.row,
+        .a_k = w->stride * b->x.col,
+        .b = sn_band_row(&b->dy, first),
+        .b_seg = b->dy.row,
+        .b_k = b->dy.col,
+        .c = slot,
+        .c_row = (ptrdiff_t)run * cout,
+        .c_m = cout,
+        .add = !opens,
+        .ahead = s->out->y + ahead,
+        .ahead_values = (ptrdiff_t)s->step * w->ow * s->out->ld};
+    k->product(&p);
+}
+
+/* dx of the input pixels of phase (ph, pw) in rows [first, next); first is a
+ * multiple of the stride */
+static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
+                       const struct sn_band *dy, int in, int first, int next,
+                       int ph, int pw)
+{
+    const struct sn_window *w = &s->window;
+    const int stride = w->stride, ld = s->in->ld;
+    const struct sn_phase h = sn_phase_of(ph, s, w->top);
+    const struct sn_phase v = sn_phase_of(pw, s, w->left);
+    const ptrdiff_t pixel = ((ptrdiff_t)in * w->h + first + ph) * w->w + pw;
+    const struct sn_product p = {
+        .rows = (next - first - ph + stride - 1) / stride,
+        .m = (w->w - pw + stride - 1) / stride,
+        .n = s->in->c,
+        .segs = h.taps,
+        .len = v.taps * s->out->c,
+        .a = sn_band_row(dy, first / stride + h.back) + v.back * dy->col,
+        .a_row = dy->row,
+        .a_m = dy->col,
+        .a_seg = dy->row,
+        .a_k = 1,
+        .b = sn_turned_at(s, ph, pw),
+        .b_seg = (ptrdiff_t)v.taps * s->out->c * sn_turned_ld(s),
+        .b_k = sn_turned_ld(s),
+        .c = s->in->dz + pixel * ld,
+        .c_row = (ptrdiff_t)stride * w->w * ld,
+        .c_m = (ptrdiff_t)stride * ld,
+        .add = sn_tensor_adds(s->in)};
+    k->product(&p);
+}
+
+/* Everything that output rows [first, next) of image `in` bring. */
+static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
+                     struct bands *b, int in, int first, int next, bool opens)
+{
+    const struct sn_window *w = &s->window;
+    const int stride = w->stride, top = first * stride;
+    const int end = next == w->oh ? w->h : next * stride;
+    sn_band_slide(&b->dy, unit->k, in, first - (w->k - 1 - w->top) / stride,
+                  sn_most(next, (end - 1 + w->top) / stride + 1));
+    if (unit->weights) {
+        slide_x(s, unit, &b->x, in, first, next);
+        weight_grad(s, unit->k, b, in, first, next, sn_unit_slot(s, unit),
+                    opens);
+    }
+    if (!s->in->wants_grad)
+        return;
+    for (int ip = 0; ip < stride * stride; ip++)
+        phase_grad(s, unit->k, &b->dy, in, top, end, ip / stride, ip % stride);
+    sn_tensor_added(unit->k, s->in, unit->u,
+                    ((ptrdiff_t)in * w->h + top) * w->w,
+                    (ptrdiff_t)(end - top) * w->w);
+}
+
+static void bwd(struct sn_stage *s, const struct sn_unit *unit)
+{
+    const struct sn_images images = sn_unit_images(s, unit);
+    struct bands b = {x_band(s, unit),
+                      sn_band_make(s->out, sn_tensor_load_grad,
+                                   unit->scratch->grad, dy_room(s, s->step),
+                                   s->window.left, s->out->c)};
+    for (int in = images.first; in < images.next; in++) {
+        sn_band_rewind(&b.x);
+        sn_band_rewind(&b.dy);
+        for (int ih = 0; ih < s->window.oh; ih += s->step)
+            bwd_rows(s, unit, &b, in, ih, sn_least(ih + s->step, s->window.oh),
+                     in == images.first && ih == 0);
+    }
+}
+
+const struct sn_stage_way sn_stage_dense = {plan_scratch, fwd, bwd};

@@ -1,0 +1,148 @@
+/* A k x k convolution per channel, band after band of an image. */
+
+#include <string.h>
+
+#include "nn/band.h"
+
+static int x_room(const struct sn_stage *s, int step)
+{
+    return (step - 1) * s->window.stride + s->window.k;
+}
+
+static int dy_room(const struct sn_stage *s, int step)
+{
+    return step + s->window.k;
+}
+
+static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
+{
+    const struct sn_window *w = &s->window;
+    const int ld = s->in->ld;
+    const ptrdiff_t x = (ptrdiff_t)(w->w + 2 * w->left) * ld;
+    const ptrdiff_t dy = (ptrdiff_t)w->ow * ld;
+    const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
+    s->step = sn_least(sn_most((int)fit, 1), w->oh);
+    sn_raise(&plan->need.load,
+             sn_band_values(s->in, x_room(s, s->step), w->left, ld));
+    sn_raise(&plan->need.grad,
+             sn_band_values(s->out, dy_room(s, s->step), 0, ld));
+    sn_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
+                                 (size_t)w->w * (size_t)ld);
+}
+
+static struct sn_band x_band(const struct sn_stage *s,
+                             const struct sn_unit *unit)
+{
+    return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
+                        x_room(s, s->step), s->window.left, s->in->ld);
+}
+
+/* What output rows [first, next) read of x: the rows that the band then holds,
+ * between zeros on all sides but the bottom, where the kernel knows them. */
+static struct sn_window slide_x(const struct sn_stage *s,
+                                const struct sn_unit *unit, struct sn_band *x,
+                                int in, int first, int next)
+{
+    const struct sn_window *w = &s->window;
+    const int top = first * w->stride - w->top;
+    const int from = sn_most(top, 0);
+    const int to = sn_least(top + x_room(s, next - first), w->h);
+    sn_band_slide(x, unit->k, in, from, to);
+    return (struct sn_window){.h = to - from,
+                              .w = w->w + 2 * w->left,
+                              .oh = next - first,
+                              .ow = w->ow,
+                              .k = w->k,
+                              .stride = w->stride,
+                              .top = from - top,
+                              .left = 0};
+}
+
+static void fwd(struct sn_stage *s, const struct sn_unit *unit)
+{
+    const struct sn_images images = sn_unit_images(s, unit);
+    const struct sn_window *w = &s->window;
+    struct sn_band x = x_band(s, unit);
+    for (int in = images.first; in < images.next; in++) {
+        sn_band_rewind(&x);
+        for (int ih = 0; ih < w->oh; ih += s->step) {
+            const int next = sn_least(ih + s->step, w->oh);
+            const ptrdiff_t pixel = ((ptrdiff_t)in * w->oh + ih) * w->ow;
+            const struct sn_window win = slide_x(s, unit, &x, in, ih, next);
+            unit->k->dwconv_fwd(s->out->y + pixel * s->out->ld, s->out->ld,
+                                x.at, x.col, s->weight.w, s->tap_row,
+                                s->weight.ld, s->out->c, &win);
+            sn_tensor_wrote(unit->k, s->out, unit->u, pixel,
+                            (ptrdiff_t)(next - ih) * w->ow, unit->mode);
+        }
+    }
+}
+
+/* dx of rows [first, next) of image `in` */
+static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
+                      const struct sn_band *dy, int in, int first, int next)
+{
+    struct sn_tensor *x = s->in;
+    const struct sn_window *w = &s->window;
+    const int adds = sn_tensor_adds(x);
+    const ptrdiff_t pixel = ((ptrdiff_t)in * w->h + first) * w->w;
+    const struct sn_window win = {.h = next - first,
+                                  .w = w->w,
+                                  .oh = dy->next - dy->first,
+                                  .ow = w->ow,
+                                  .k = w->k,
+                                  .stride = w->stride,
+                                  .top = w->top + first - dy->first * w->stride,
+                                  .left = w->left};
+    sn_real *dx = x->dz + pixel * x->ld;
+    sn_real *to = adds ? unit->scratch->dx : dx;
+    unit->k->dwconv_bwd_data(to, x->ld, dy->at, dy->col, s->weight.w,
+                             s->tap_row, s->weight.ld, x->c, &win);
+    if (adds)
+        unit->k->load(dx, x->ld, to, x->ld, NULL, NULL, SN_ACT_NONE, 1, 1, x->c,
+                      (ptrdiff_t)(next - first) * w->w);
+    sn_tensor_added(unit->k, x, unit->u, pixel,
+                    (ptrdiff_t)(next - first) * w->w);
+}
+
+/* Everything that output rows [first, next) of image `in` bring. */
+static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
+                     struct sn_band *x, struct sn_band *dy, int in, int first,
+                     int next)
+{
+    const struct sn_window *w = &s->window;
+    const int stride = w->stride;
+    const int end = next == w->oh ? w->h : next * stride;
+    const int before = first - (w->k - 1 - w->top) / stride;
+    const int behind = (end - 1 + w->top) / stride + 1;
+    sn_band_slide(dy, unit->k, in, sn_most(before, 0),
+                  sn_least(sn_most(behind, next), w->oh));
+    if (unit->weights) {
+        const struct sn_window win = slide_x(s, unit, x, in, first, next);
+        unit->k->dwconv_bwd_weight(sn_unit_slot(s, unit), s->out->c, x->at,
+                                   x->col, sn_band_row(dy, first), dy->col,
+                                   s->out->c, &win);
+    }
+    if (s->in->wants_grad)
+        data_grad(s, unit, dy, in, first * stride, end);
+}
+
+static void bwd(struct sn_stage *s, const struct sn_unit *unit)
+{
+    const struct sn_images images = sn_unit_images(s, unit);
+    struct sn_band x = x_band(s, unit);
+    struct sn_band dy =
+        sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
+                     dy_room(s, s->step), 0, s->out->ld);
+    if (unit->weights)
+        memset(sn_unit_slot(s, unit), 0, s->slot_values * sizeof *s->slots);
+    for (int in = images.first; in < images.next; in++) {
+        sn_band_rewind(&x);
+        sn_band_rewind(&dy);
+        for (int ih = 0; ih < s->window.oh; ih += s->step)
+            bwd_rows(s, unit, &x, &dy, in, ih,
+                     sn_least(ih + s->step, s->window.oh));
+    }
+}
+
+const struct sn_stage_way sn_stage_depth = {plan_scratch, fwd, bwd};

@@ -1,0 +1,68 @@
+#ifndef SN_NN_STAGE_KINDS_H
+#define SN_NN_STAGE_KINDS_H
+
+/* What stage.c and the three kinds of stages share; nobody else includes it. */
+
+#include "nn/stage.h"
+
+/* One unit of one pass, on the thread that runs it. */
+struct sn_unit {
+    int u;
+    const struct sn_kernels *k;
+    const struct sn_scratch *scratch;
+    sn_mode mode;
+    bool weights; /* this stage's weight gradient is wanted */
+};
+
+typedef void sn_stage_unit_fn(struct sn_stage *s, const struct sn_unit *unit);
+
+struct sn_stage_way {
+    /* Settles s->step, raises the need of scratch. */
+    void (*plan)(struct sn_stage *s, struct sn_plan *plan);
+    sn_stage_unit_fn *fwd, *bwd;
+};
+
+extern const struct sn_stage_way sn_stage_point, sn_stage_dense, sn_stage_depth;
+
+/* What a pass holds in a thread's scratch at a time, in values: a part of a
+ * second-level cache of 1 MiB that leaves room for what it reads from and
+ * writes to. */
+enum { SN_STEP_VALUES = 48 * 1024 };
+
+/* Units hold images [first, next). */
+struct sn_images {
+    int first, next;
+};
+
+static inline struct sn_images sn_unit_images(const struct sn_stage *s,
+                                              const struct sn_unit *unit)
+{
+    const int n = s->in->n;
+    return (struct sn_images){sn_unit_first(n, unit->u),
+                              sn_unit_first(n, unit->u + 1)};
+}
+
+/* Where the unit's weight gradient goes: [rows, cols] of the weight. */
+static inline sn_real *sn_unit_slot(const struct sn_stage *s,
+                                    const struct sn_unit *unit)
+{
+    return s->slots + (size_t)unit->u * s->slot_values;
+}
+
+static inline void sn_raise(size_t *need, size_t want)
+{
+    if (*need < want)
+        *need = want;
+}
+
+static inline int sn_least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static inline int sn_most(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+#endif

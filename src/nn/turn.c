@@ -1,0 +1,73 @@
+/* Weights turned around for backward; see turn.h. */
+
+#include "nn/turn.h"
+
+struct sn_phase sn_phase_of(int phase, const struct sn_stage *s, int pad)
+{
+    const int k = s->window.k, stride = s->window.stride;
+    const int first = (phase + pad) % stride;
+    const int taps = first < k ? (k - first - 1) / stride + 1 : 0;
+    return (struct sn_phase){first, taps,
+                             (phase + pad - first) / stride - taps + 1};
+}
+
+int sn_turned_ld(const struct sn_stage *s)
+{
+    return (s->in->c + SN_LANES - 1) / SN_LANES * SN_LANES;
+}
+
+size_t sn_turned_values(const struct sn_stage *s)
+{
+    const size_t taps = (size_t)s->window.k * (size_t)s->window.k;
+    return taps * (size_t)s->out->c * (size_t)sn_turned_ld(s);
+}
+
+/* Taps of the phases before (ph, pw). */
+static int taps_before(const struct sn_stage *s, int ph, int pw)
+{
+    const struct sn_window *w = &s->window;
+    int taps = 0;
+    for (int ip = 0; ip < ph * w->stride + pw; ip++)
+        taps += sn_phase_of(ip / w->stride, s, w->top).taps *
+                sn_phase_of(ip % w->stride, s, w->left).taps;
+    return taps;
+}
+
+const sn_real *sn_turned_at(const struct sn_stage *s, int ph, int pw)
+{
+    return s->turned +
+           (ptrdiff_t)taps_before(s, ph, pw) * s->out->c * sn_turned_ld(s);
+}
+
+/* Which of the turned taps tap (jh, jw) becomes. */
+static int turned_tap(const struct sn_stage *s, int jh, int jw)
+{
+    const struct sn_window *w = &s->window;
+    const int stride = w->stride;
+    /* phase + pad = jh modulo stride */
+    const int ph = (jh + stride * w->top - w->top) % stride;
+    const int pw = (jw + stride * w->left - w->left) % stride;
+    const struct sn_phase h = sn_phase_of(ph, s, w->top);
+    const struct sn_phase v = sn_phase_of(pw, s, w->left);
+    const int ih = h.taps - 1 - (jh - h.first) / stride;
+    const int iw = v.taps - 1 - (jw - v.first) / stride;
+    return taps_before(s, ph, pw) + ih * v.taps + iw;
+}
+
+void sn_turn(const struct sn_stage *s)
+{
+    const int k = s->window.k, cin = s->in->c, cout = s->out->c;
+    const int ld = sn_turned_ld(s);
+#pragma omp parallel for schedule(static)
+    for (int ir = 0; ir < k * k * cout; ir++) {
+        const int tap = ir / cout, out = ir % cout;
+        const sn_real *w =
+            s->weight.w + (ptrdiff_t)tap * cin * s->weight.ld + out;
+        sn_real *to =
+            s->turned +
+            ((ptrdiff_t)turned_tap(s, tap / k, tap % k) * cout + out) * ld;
+        for (int ic = 0; ic < cin; ic++)
+            to[ic] =
+                (s->mask ? s->mask[ic] : 1) * w[(ptrdiff_t)ic * s->weight.ld];
+    }
+}
