@@ -23,7 +23,6 @@ struct sn_trial {
     struct sn_bn in_bn, out_bn;
     struct sn_weight weight, before_weight, after_weight;
     struct sn_scratch *scratch; /* [threads] owned */
-    struct sn_scratch_need need;
     int threads;
 };
 
@@ -68,25 +67,13 @@ static void take_tensor(struct sn_tensor *t, struct sn_arena *a)
     sn_tensor_plan_grad(t, a);
 }
 
-static void take_scratch(struct sn_trial *t, struct sn_arena *a)
-{
-    const struct sn_scratch_need *n = &t->need;
-    for (int it = 0; it < t->threads; it++) {
-        struct sn_scratch *sc = &t->scratch[it];
-        sc->load = sn_arena_take(a, n->load, sizeof *sc->load);
-        sc->grad = sn_arena_take(a, n->grad, sizeof *sc->grad);
-        sc->col = sn_arena_take(a, n->col, sizeof *sc->col);
-    }
-    sn_real *slots = sn_arena_take(a, n->slots, sizeof *slots);
-    t->stage.slots = t->before.slots = t->after.slots = slots;
-}
-
-/* Settles everything from `a`, which may be only counting. */
+/* Settles everything from the plan's arena, which may be only counting. */
 static void lay_out(struct sn_trial *t, const struct sn_shape *s,
-                    struct sn_arena *a)
+                    struct sn_plan *plan)
 {
+    struct sn_arena *a = plan->arena;
     t->in = t->out = t->first = t->last = (struct sn_tensor){0};
-    t->need = (struct sn_scratch_need){0};
+    sn_plan_share(plan, t->scratch);
     take_weight(&t->weight, a, weight_rows(s), s->cout);
     sn_tensor_shape(&t->in, s->n, s->h, s->w, s->cin);
     if (t->fused) {
@@ -102,16 +89,15 @@ static void lay_out(struct sn_trial *t, const struct sn_shape *s,
                   s->stride, t->weight, (ptrdiff_t)s->k * s->cout);
     take_tensor(&t->in, a);
     take_tensor(&t->out, a);
-    sn_stage_plan(&t->stage, a, &t->need);
+    sn_stage_plan(&t->stage, plan);
     if (t->fused) {
         sn_stage_init(&t->after, SN_STAGE_POINT, &t->out, &t->last, NARROW, 1,
                       1, t->after_weight, 0);
         take_tensor(&t->first, a);
         take_tensor(&t->last, a);
-        sn_stage_plan(&t->before, a, &t->need);
-        sn_stage_plan(&t->after, a, &t->need);
+        sn_stage_plan(&t->before, plan);
+        sn_stage_plan(&t->after, plan);
     }
-    take_scratch(t, a);
 }
 
 /* ---- values ---- */
@@ -146,8 +132,10 @@ static void set_gains(const struct sn_tensor *t)
 
 static struct sn_pass pass_of(const struct sn_trial *t)
 {
-    return (struct sn_pass){
-        .k = t->k, .scratch = t->scratch, .mode = SN_MODE_TRAIN};
+    return (struct sn_pass){.k = t->k,
+                            .scratch = t->scratch,
+                            .mode = SN_MODE_TRAIN,
+                            .weights = true};
 }
 
 static void fill_all(struct sn_trial *t, const struct sn_shape *s)
@@ -197,13 +185,18 @@ sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
     if (!t->scratch)
         rc = sn_fail(err, SN_ERR_MEMORY, "%s: no memory", s->name);
     sn_arena_init(&t->arena);
-    for (int run = 0; run < 2 && rc == SN_OK; run++) {
-        struct sn_arena counting;
+    struct sn_arena counting;
+    struct sn_plan plan = {
+        .arena = &counting, .threads = threads, .backward = true};
+    for (int run = 0; run < 2 && rc == SN_OK; run++) { /* as a graph does */
         sn_arena_init(&counting);
-        lay_out(t, s, run == 0 ? &counting : &t->arena);
-        if (run == 0)
-            rc = sn_arena_reserve(&t->arena, counting.used, err);
+        lay_out(t, s, &plan);
     }
+    if (rc == SN_OK)
+        rc = sn_arena_reserve(&t->arena, counting.used, err);
+    plan.arena = &t->arena;
+    if (rc == SN_OK)
+        lay_out(t, s, &plan);
     if (rc != SN_OK) {
         sn_trial_destroy(t);
         return rc;

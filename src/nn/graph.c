@@ -119,16 +119,7 @@ void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing)
 /* One run over all layers; `plan` carries what the run before found. */
 static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
 {
-    struct sn_arena *a = plan->arena;
-    plan->slots = sn_arena_take(a, plan->need.slots, sizeof(sn_real));
-    plan->turned = sn_arena_take(a, plan->need.turned, sizeof(sn_real));
-    plan->wides = sn_arena_take(a, plan->need.wide, sizeof(sn_real));
-    for (int it = 0; it < g->threads; it++) {
-        struct sn_scratch *sc = &g->scratch[it];
-        sc->load = sn_arena_take(a, plan->need.load, sizeof(sn_real));
-        sc->grad = sn_arena_take(a, plan->need.grad, sizeof(sn_real));
-        sc->dx = sn_arena_take(a, plan->need.dx, sizeof(sn_real));
-    }
+    sn_plan_share(plan, g->scratch);
     for (int il = 0; il < g->layers; il++) {
         struct sn_layer *layer = &g->layer[il];
         sn_layer_kinds[layer->id].plan(layer, plan);

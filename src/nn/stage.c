@@ -11,6 +11,19 @@
 #include "nn/stage_kinds.h"
 #include "nn/turn.h"
 
+void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch)
+{
+    struct sn_arena *a = plan->arena;
+    plan->slots = sn_arena_take(a, plan->need.slots, sizeof(sn_real));
+    plan->turned = sn_arena_take(a, plan->need.turned, sizeof(sn_real));
+    plan->wides = sn_arena_take(a, plan->need.wide, sizeof(sn_real));
+    for (int it = 0; it < plan->threads; it++) {
+        scratch[it].load = sn_arena_take(a, plan->need.load, sizeof(sn_real));
+        scratch[it].grad = sn_arena_take(a, plan->need.grad, sizeof(sn_real));
+        scratch[it].dx = sn_arena_take(a, plan->need.dx, sizeof(sn_real));
+    }
+}
+
 static const struct sn_stage_way *way_of(const struct sn_stage *s)
 {
     static const struct sn_stage_way *const ways[] = {

@@ -68,6 +68,11 @@ struct sn_plan {
     bool backward; /* gradients are wanted */
 };
 
+/* Takes what the needs found so far ask for, `scratch` for each thread.  A plan
+ * is run over all layers twice with an arena that counts, sharing first: the
+ * first run finds the needs, the second the bytes. */
+void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch);
+
 /* What a layer is given to run. */
 struct sn_pass {
     const struct sn_kernels *k;
