@@ -70,7 +70,7 @@ test: deps
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 export SEED ISA
 
-tests: $(BUILD)/supernet $(CHECKS) $(GRADS)
+tests: $(BUILD)/supernet $(BENCHES) $(CHECKS) $(GRADS)
 
 # The tests that are quick under the sanitizers, and the rooms they walk.
 QUICK ?= base config datasets kernels target search nn train export

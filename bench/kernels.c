@@ -71,7 +71,7 @@ static double bound_seconds(struct bench *b, const struct sn_shape *s,
 
 struct run {
     struct sn_trial *trial;
-    sn_trial_pass pass;
+    sn_conv_pass pass;
 };
 
 static void run_once(void *ctx)
@@ -80,25 +80,12 @@ static void run_once(void *ctx)
     sn_trial_run(r->trial, r->pass);
 }
 
-static double time_run(const struct bench *b, struct sn_trial *trial,
-                       sn_trial_pass pass)
-{
-    struct run r = {trial, pass};
-    return sn_sample_time(run_once, &r, b->seconds).median;
-}
-
-/* Median seconds of a pass.  A stage has no backward for the data alone: that
- * is what backward takes longer than for the weight alone. */
+/* Median seconds of a pass. */
 static double time_pass(const struct bench *b, struct sn_trial *trial,
                         sn_conv_pass pass)
 {
-    if (pass == SN_CONV_FWD)
-        return time_run(b, trial, SN_TRIAL_FWD);
-    const double weight = time_run(b, trial, SN_TRIAL_BWD_WEIGHT);
-    if (pass == SN_CONV_BWD_WEIGHT)
-        return weight;
-    const double more = time_run(b, trial, SN_TRIAL_BWD) - weight;
-    return more > 1e-9 ? more : 1e-9;
+    struct run r = {trial, pass};
+    return sn_sample_time(run_once, &r, b->seconds).median;
 }
 
 /* ---- output ---- */
@@ -132,7 +119,7 @@ static void print_pass(struct bench *b, const struct sn_shape *s,
     const double rate = sn_shape_flop(s) / seconds;
     const char *name = sn_conv_pass_name[pass];
     if (b->csv) {
-        printf("%s,%s,f32,%s,%s,%.4f,%.2f,%.4f\n", s->name, name, b->k.isa,
+        printf("%s,%s,f32,%s,%s,%.5f,%.2f,%.4f\n", s->name, name, b->k.isa,
                sn_trial_variant(trial), 1e3 * seconds, rate / 1e9,
                rate / b->peak);
     } else {
@@ -153,15 +140,15 @@ static void print_mean(const char *class, const char *pass,
                        const struct sn_geomean *of_bound)
 {
     if (of_peak->n)
-        printf("%-16s %-10s %8d %34.1f %% %5.1f %%\n", class, pass, of_peak->n,
+        printf("%-16s %-10s %8d %32.1f %% %5.1f %%\n", class, pass, of_peak->n,
                100 * sn_geomean_of(of_peak), 100 * sn_geomean_of(of_bound));
 }
 
 /* Geometric means of every class: of each pass, and of all. */
 static void print_means(const struct bench *b)
 {
-    printf("\n%-16s %-10s %8s %44s\n", "geometric means", "pass", "of",
-           "peak   bound");
+    printf("\n%-16s %-10s %8s %34s %7s\n", "geometric means", "pass", "of",
+           "peak", "bound");
     for (int is = 0; is < SN_SHAPE_CLASSES; is++) {
         struct sn_geomean of_peak = {0, 0}, of_bound = {0, 0};
         for (int ip = 0; ip < SN_CONV_PASSES; ip++) {

@@ -206,16 +206,16 @@ sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
     return SN_OK;
 }
 
-void sn_trial_run(struct sn_trial *t, sn_trial_pass which)
+void sn_trial_run(struct sn_trial *t, sn_conv_pass which)
 {
-    const struct sn_pass pass = pass_of(t);
-    if (which == SN_TRIAL_FWD) {
-        sn_stage_fwd(&t->stage, &pass);
-        return;
-    }
+    struct sn_pass pass = pass_of(t);
+    pass.weights = which == SN_CONV_BWD_WEIGHT;
+    t->in.wants_grad = which == SN_CONV_BWD_DATA;
     t->in.grads_seen = 0;
-    t->in.wants_grad = which != SN_TRIAL_BWD_WEIGHT;
-    sn_stage_bwd(&t->stage, &pass);
+    if (which == SN_CONV_FWD)
+        sn_stage_fwd(&t->stage, &pass);
+    else
+        sn_stage_bwd(&t->stage, &pass);
 }
 
 const char *sn_trial_variant(const struct sn_trial *t)
@@ -271,10 +271,9 @@ static sn_status compare_trials(const struct sn_shape *s, struct sn_trial *got,
                                 struct sn_trial *want, struct sn_error *err)
 {
     struct sn_trial *const both[] = {got, want};
-    for (int i = 0; i < 2; i++) {
-        sn_trial_run(both[i], SN_TRIAL_FWD);
-        sn_trial_run(both[i], SN_TRIAL_BWD);
-    }
+    for (int i = 0; i < 2; i++)
+        for (int pass = 0; pass < SN_CONV_PASSES; pass++)
+            sn_trial_run(both[i], (sn_conv_pass)pass);
     struct distance dw = {0, 0};
     for (int ir = 0; ir < weight_rows(s); ir++)
         compare(&dw, got->weight.g + (ptrdiff_t)ir * got->weight.ld,

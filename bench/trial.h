@@ -14,10 +14,6 @@
 
 struct sn_trial; /* opaque */
 
-/* What may be run: forward, backward for the weight alone (the input wants no
- * gradient), and backward for both, as a net has it. */
-typedef enum { SN_TRIAL_FWD, SN_TRIAL_BWD_WEIGHT, SN_TRIAL_BWD } sn_trial_pass;
-
 /* Takes the memory for s->n images and fills it; kernels are borrowed.  Passes
  * may run on up to `threads` threads.  SN_ERR_MEMORY. */
 sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
@@ -25,7 +21,7 @@ sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
                           struct sn_error *err);
 void sn_trial_destroy(struct sn_trial *trial);
 
-void sn_trial_run(struct sn_trial *trial, sn_trial_pass pass);
+void sn_trial_run(struct sn_trial *trial, sn_conv_pass pass);
 
 /* `point`, `dense` or `depth`; with `+bn` behind it when fused. */
 const char *sn_trial_variant(const struct sn_trial *trial);
