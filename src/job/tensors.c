@@ -60,14 +60,49 @@ static const char *full_name(char *buf, const char *prefix,
     return buf;
 }
 
+/* Side of a k*k kernel. */
+static int kernel_side(int taps)
+{
+    int k = 1;
+    while (k * k < taps)
+        k++;
+    return k;
+}
+
+/* The shape of an entry as other tools know it.  Returns its dimensions. */
+static int shape_of(int64_t dims[4], const struct sn_param *it)
+{
+    const int k = kernel_side(it->taps);
+    switch (it->kind) {
+    case SN_PARAM_CONV:
+        dims[0] = dims[1] = k;
+        dims[2] = it->rows / (k * k);
+        dims[3] = it->cols;
+        return 4;
+    case SN_PARAM_DEPTHWISE:
+        dims[0] = dims[1] = k;
+        dims[2] = it->cols;
+        dims[3] = 1;
+        return 4;
+    case SN_PARAM_LINEAR:
+        dims[0] = it->rows;
+        dims[1] = it->cols;
+        return 2;
+    default:
+        dims[0] = it->cols;
+        return 1;
+    }
+}
+
 void sn_tensors_add(struct sn_tensor_writer *w, const char *prefix,
                     const struct sn_params *p, const sn_real *values)
 {
     char name[NAME_MAX_BYTES];
     for (int id = 0; id < p->count; id++) {
         const struct sn_param *it = &p->item[id];
-        const int64_t dims[] = {it->rows, it->cols};
-        sn_tensor_writer_add(w, full_name(name, prefix, it), SN_DTYPE_F32, 2,
+        int64_t dims[4];
+        const int ndim = shape_of(dims, it);
+        sn_tensor_writer_add(w, full_name(name, prefix, it), SN_DTYPE_F32, ndim,
                              dims, values + it->first);
     }
 }
@@ -79,10 +114,18 @@ sn_status sn_tensors_take(const struct sn_tensor_file *f, const char *prefix,
     char name[NAME_MAX_BYTES];
     for (int id = 0; id < p->count; id++) {
         const struct sn_param *it = &p->item[id];
-        const int64_t dims[] = {it->rows, it->cols};
+        const struct sn_tensor_entry *e =
+            sn_tensor_file_entry(f, full_name(name, prefix, it));
+        const int64_t rows_cols[] = {it->rows, it->cols};
+        int64_t dims[4];
+        int ndim = shape_of(dims, it);
+        if (e && e->ndim == 2) { /* or as we hold them, which needs no more */
+            memcpy(dims, rows_cols, sizeof rows_cols);
+            ndim = 2;
+        }
         const void *data;
-        SN_TRY(sn_tensor_file_find(f, full_name(name, prefix, it), SN_DTYPE_F32,
-                                   2, dims, &data, err));
+        SN_TRY(
+            sn_tensor_file_find(f, name, SN_DTYPE_F32, ndim, dims, &data, err));
         memcpy(values + it->first, data,
                (size_t)it->rows * (size_t)it->cols * sizeof *values);
     }

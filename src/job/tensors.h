@@ -12,7 +12,11 @@
 uint64_t sn_hash(uint64_t hash, const void *data, size_t bytes);
 
 /* Adds values[total], one array an entry of `p`, named prefix + its name.  The
- * values are borrowed until commit. */
+ * values are borrowed until commit.  Shapes are what they are elsewhere, in
+ * the order of our memory:
+ *
+ *   convolution [k, k, cin, cout]   linear [cin, cout]
+ *   depthwise   [k, k, c, 1]        gamma, beta, bias [c] */
 void sn_tensors_add(struct sn_tensor_writer *w, const char *prefix,
                     const struct sn_params *p, const sn_real *values);
 
