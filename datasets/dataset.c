@@ -11,12 +11,30 @@
 #include <string.h>
 
 #include "datasets/datasets_internal.h"
+#include "datasets/store.h"
 
 static const struct sn_option_name set_names[] = {
     {"scenes", SN_DATA_SCENES},
     {"idx", SN_DATA_IDX},
     {"cifar10", SN_DATA_CIFAR10},
     {"cifar100", SN_DATA_CIFAR100},
+    {"folder", SN_DATA_FOLDER},
+    {"list", SN_DATA_LIST},
+    {NULL, 0},
+};
+
+static const struct sn_option_name fit_names[] = {
+    {"crop", SN_FIT_CROP},
+    {"pad", SN_FIT_PAD},
+    {"stretch", SN_FIT_STRETCH},
+    {NULL, 0},
+};
+
+static const struct sn_option_name cache_names[] = {
+    {"auto", SN_CACHE_AUTO},
+    {"ram", SN_CACHE_RAM},
+    {"disk", SN_CACHE_DISK},
+    {"off", SN_CACHE_OFF},
     {NULL, 0},
 };
 
@@ -28,6 +46,8 @@ static const struct reader {
     [SN_DATA_IDX] = {sn_idx_read, true},
     [SN_DATA_CIFAR10] = {sn_cifar10_read, true},
     [SN_DATA_CIFAR100] = {sn_cifar100_read, true},
+    [SN_DATA_FOLDER] = {sn_photos_read, true},
+    [SN_DATA_LIST] = {sn_photos_read, true},
 };
 
 #define FIELD(f) offsetof(struct sn_data_options, f)
@@ -39,7 +59,7 @@ static const struct sn_option rows[] = {
      .help = "the images: drawn by the program, or a format of files"},
     {.key = "path", .type = SN_OPT_PATH, .offset = FIELD(path),
      .fallback = "", .min = 1, .max = 0, .unit = "",
-     .help = "folder of the files; scenes has none"},
+     .help = "folder of the files, or the file of list; scenes has none"},
     {.key = "size", .type = SN_OPT_INT, .offset = FIELD(size),
      .fallback = "32", .min = SN_SIDE_MIN, .max = SN_SIDE_MAX,
      .unit = "pixels",
@@ -51,6 +71,23 @@ static const struct sn_option rows[] = {
     {.key = "augment", .type = SN_OPT_AUGMENT, .offset = FIELD(augment),
      .fallback = "none", .min = 1, .max = 0, .unit = "",
      .help = "none, or any of: flip, translate:PIXELS, cutout:PIXELS"},
+    {.key = "fit", .type = SN_OPT_NAME, .offset = FIELD(fit),
+     .fallback = "crop", .min = 1, .max = 0, .names = fit_names, .unit = "",
+     .help = "folder, list: the middle of a picture, all of it with padding, "
+             "or all of it out of shape"},
+    {.key = "cache", .type = SN_OPT_NAME, .offset = FIELD(cache),
+     .fallback = "auto", .min = 1, .max = 0, .names = cache_names,
+     .unit = "",
+     .help = "folder, list: where decoded images are kept; changes no bit of "
+             "the result"},
+    {.key = "skip_bad", .type = SN_OPT_BOOL, .offset = FIELD(skip_bad),
+     .fallback = "no", .min = 1, .max = 0, .unit = "",
+     .help = "folder, list: leaves out images that cannot be read, instead of "
+             "refusing to train"},
+    {.key = "test_share", .type = SN_OPT_REAL, .offset = FIELD(test_share),
+     .fallback = "0.1", .min = 0.001, .max = 0.5, .unit = "",
+     .help = "folder, list: share of each class set aside for testing, where "
+             "the set has no test images"},
     {.key = "train", .type = SN_OPT_INT, .offset = FIELD(scenes_train),
      .fallback = "6000", .min = 2 * SN_SCENE_CLASSES, .max = 1e6,
      .unit = "images",
@@ -86,8 +123,9 @@ sn_status sn_data_options_check(const struct sn_data_options *o,
     SN_CHECK(name); /* the option table lets nothing else through */
     if (readers[o->set].from_files && !o->path[0])
         rc = sn_fail_more(err, SN_ERR_CONFIG,
-                          "[data] path: set = %s needs the folder of its files",
-                          name);
+                          "[data] path: set = %s needs the %s", name,
+                          o->set == SN_DATA_LIST ? "CSV file that lists them"
+                                                 : "folder of its files");
     if (o->size < SN_SIDE_MIN || o->size > SN_SIDE_MAX)
         rc = sn_fail_more(err, SN_ERR_CONFIG,
                           "[data] size: %d is out of range, expected %d to %d",
@@ -126,7 +164,8 @@ sn_status sn_images_alloc(struct sn_images *images, int n, int h, int w, int c,
 
 void sn_images_release(struct sn_images *images)
 {
-    free(images->pixels);
+    if (!images->store)
+        free(images->pixels);
     free(images->labels);
     free(images->masks);
     free(images->boxes);
@@ -134,26 +173,33 @@ void sn_images_release(struct sn_images *images)
     *images = (struct sn_images){0};
 }
 
-/* Mean and deviation of each channel / 255.  The bytes are counted first: the
- * counts are exact, so nothing depends on the order of the images. */
+void sn_dataset_normalise(struct sn_dataset *set, int ic,
+                          const uint64_t count[256])
+{
+    uint64_t pixels = 0, sum = 0, squares = 0;
+    for (uint64_t v = 0; v < 256; v++) {
+        pixels += count[v];
+        sum += v * count[v];
+        squares += v * v * count[v];
+    }
+    const double mean = (double)sum / (double)pixels;
+    const double variance = (double)squares / (double)pixels - mean * mean;
+    /* a channel that never changes is left in its scale */
+    const double deviation = variance > 1e-6 ? sqrt(variance) : 255.0;
+    set->mean[ic] = (float)(mean / 255.0);
+    set->deviation[ic] = (float)(deviation / 255.0);
+}
+
+/* Mean and deviation of each channel of images in memory. */
 static void measure(struct sn_dataset *set)
 {
     const struct sn_images *im = &set->train;
     const size_t pixels = (size_t)im->n * (size_t)im->h * (size_t)im->w;
     for (int ic = 0; ic < im->c; ic++) {
-        uint64_t count[256] = {0}, sum = 0, squares = 0;
+        uint64_t count[256] = {0};
         for (size_t ip = 0; ip < pixels; ip++)
             count[im->pixels[ip * (size_t)im->c + (size_t)ic]]++;
-        for (uint64_t v = 0; v < 256; v++) {
-            sum += v * count[v];
-            squares += v * v * count[v];
-        }
-        const double mean = (double)sum / (double)pixels;
-        const double variance = (double)squares / (double)pixels - mean * mean;
-        /* a channel that never changes is left in its scale */
-        const double deviation = variance > 1e-6 ? sqrt(variance) : 255.0;
-        set->mean[ic] = (float)(mean / 255.0);
-        set->deviation[ic] = (float)(deviation / 255.0);
+        sn_dataset_normalise(set, ic, count);
     }
 }
 
@@ -169,7 +215,8 @@ sn_status sn_dataset_open(struct sn_dataset *set,
     snprintf(found.name, sizeof found.name, "%s", set_name(o->set));
     const sn_status rc = readers[o->set].read(&found, o, seed, err);
     if (rc == SN_OK) {
-        measure(&found);
+        if (!found.store) /* a store counts while it decodes */
+            measure(&found);
         *set = found; /* only now: a failed open leaves `set` as it was */
     } else {
         sn_dataset_release(&found);
@@ -181,4 +228,6 @@ void sn_dataset_release(struct sn_dataset *set)
 {
     sn_images_release(&set->train);
     sn_images_release(&set->test);
+    sn_store_close(set->store);
+    set->store = NULL;
 }

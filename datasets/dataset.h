@@ -8,13 +8,16 @@
  * padding to the network's side, normalisation and augmentation happen when a
  * batch is made (loader.h). */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/limits.h"
 #include "base/option.h"
 #include "base/status.h"
 
-#define SN_CLASS_NAME 32
+#define SN_CLASS_NAME 64
+
+struct sn_store; /* datasets/store.h */
 
 /* The objects of a picture: only `scenes` has them so far. */
 struct sn_box {
@@ -30,6 +33,12 @@ struct sn_images {
         masks; /* [n, h, w] class + 1 per pixel, 0 background; or NULL, owned */
     struct sn_box *boxes; /* all pictures' boxes in order, or NULL, owned */
     int *first_box;       /* [n + 1] or NULL, owned */
+
+    /* Pictures of files (folder, list): pixels are borrowed from the store, or
+     * NULL where each is decoded when it is asked for. */
+    const struct sn_store *store; /* borrowed, or NULL */
+    int first;    /* the store's picture that is image 0 here */
+    bool on_disk; /* pixels are a mapped file */
 };
 
 struct sn_dataset {
@@ -38,22 +47,32 @@ struct sn_dataset {
     char class_name[SN_MAX_CLASSES][SN_CLASS_NAME];
     struct sn_images train, test;
     float mean[4], deviation[4]; /* of the training pixels / 255, per channel */
+    int own_val;     /* the last so many training images are the set's own
+                      * validation images; 0: it has none */
+    char found[512]; /* for people: what was found; "": nothing to say */
+    struct sn_store *store; /* what the images borrow from: owned, or NULL */
 };
 
 enum sn_dataset_kind {
     SN_DATA_SCENES,
     SN_DATA_IDX,
     SN_DATA_CIFAR10,
-    SN_DATA_CIFAR100
+    SN_DATA_CIFAR100,
+    SN_DATA_FOLDER,
+    SN_DATA_LIST
 };
 
 /* Section [data]. */
 struct sn_data_options {
     int set;                /* enum sn_dataset_kind */
-    char path[SN_TEXT_MAX]; /* folder of the files; unused for scenes */
+    char path[SN_TEXT_MAX]; /* of the files, or the list; unused for scenes */
     int size;               /* side of the images the network sees */
     double val;             /* share of the training set kept for validation */
     char augment[SN_TEXT_MAX];
+    int fit;           /* enum sn_fit: of folder and list, as the three below */
+    int cache;         /* enum sn_cache */
+    bool skip_bad;     /* images that cannot be read are left out */
+    double test_share; /* of each class, where there are no test images */
     int scenes_train, scenes_test; /* pictures drawn: keys train, test */
 };
 

@@ -18,7 +18,8 @@ typedef sn_status sn_reader_fn(struct sn_dataset *set,
                                const struct sn_data_options *o, uint64_t seed,
                                struct sn_error *err);
 
-sn_reader_fn sn_idx_read, sn_cifar10_read, sn_cifar100_read, sn_scenes_read;
+sn_reader_fn sn_idx_read, sn_cifar10_read, sn_cifar100_read, sn_scenes_read,
+    sn_photos_read;
 
 /* Room for n images, n, h, w, c >= 1: sets the extents, pixels and labels of
  * *images.  SN_ERR_MEMORY. */
@@ -27,6 +28,17 @@ sn_status sn_images_alloc(struct sn_images *images, int n, int h, int w, int c,
 
 void sn_images_release(struct sn_images *images);
 
+/* Mean and deviation of channel ic, from how often each byte stands in the
+ * training pixels: counts are exact, so nothing depends on the order of the
+ * images. */
+void sn_dataset_normalise(struct sn_dataset *set, int ic,
+                          const uint64_t count[256]);
+
+/* ---- split.c ---- */
+
+/* Fisher-Yates on the counters (stream; i): shuffles n indices. */
+void sn_shuffle(int *index, int n, struct sn_rng rng, uint32_t stream);
+
 /* ---- files.c: folders and small text files ---- */
 
 /* Bytes of a path that is a text option, a slash and one of our file names. */
@@ -34,7 +46,7 @@ void sn_images_release(struct sn_images *images);
 
 /* `dir` is a folder that can be listed.  Otherwise SN_ERR_INPUT: the absolute
  * path that was tried, the nearest folder that exists and what it holds, and
- * the command that fetches data set `fetch`. */
+ * the command that fetches data set `fetch` (NULL: it is the user's own). */
 sn_status sn_folder_check(const char *dir, const char *fetch,
                           struct sn_error *err);
 

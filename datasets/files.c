@@ -110,9 +110,10 @@ static sn_status folder_missing(const char *dir, const char *fetch,
     describe_folder(holds, sizeof holds, exists, first);
     return sn_fail(err, SN_ERR_INPUT,
                    "[data] path: there is no folder %s\n"
-                   "  the nearest one that exists is %s, %s\n"
-                   "  to get the data: datasets/fetch.sh %s",
-                   wanted, exists, holds, fetch);
+                   "  the nearest one that exists is %s, %s%s%s",
+                   wanted, exists, holds,
+                   fetch ? "\n  to get the data: datasets/fetch.sh " : "",
+                   fetch ? fetch : "");
 }
 
 sn_status sn_folder_check(const char *dir, const char *fetch,

@@ -11,20 +11,29 @@
 #include "datasets/loader.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/rng.h"
 #include "datasets/datasets_internal.h"
+#include "datasets/store.h"
 
 #define CHANNELS_MAX 4
+
+/* One picture, its rows `row` bytes apart. */
+struct picture {
+    const uint8_t *pixels;
+    int h, w, c;
+    size_t row;
+};
 
 /* Normalised values of the bytes. */
 struct scale {
     float of[CHANNELS_MAX][256];
 };
 
-/* Where the images of a set lie on the canvas. */
+/* Where a picture lies on the canvas. */
 struct placing {
     int top, left, h, w;   /* in canvas pixels */
     double step_y, step_x; /* image pixels of a canvas pixel; 1 unless scaled */
@@ -35,6 +44,19 @@ struct target {
     float *x; /* [size, size, step] */
     int size, step, channels;
 };
+
+/* Room for a picture of each thread. */
+static sn_status make_scratch(struct sn_loader *l, const struct sn_store *s,
+                              struct sn_error *err)
+{
+    const size_t threads = (size_t)omp_get_max_threads();
+    l->scratch = malloc(threads * s->cell);
+    l->failed = calloc((size_t)l->batch, 1);
+    if (l->scratch && l->failed)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_MEMORY, "no memory to decode a batch of %d",
+                   l->batch);
+}
 
 sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
                          const struct sn_images *images, const int *index,
@@ -56,6 +78,7 @@ sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
         .shuffle = shuffle,
         .seed = seed,
         .order_epoch = -1,
+        .fault = -1,
     };
     memcpy(made.mean, set->mean, sizeof made.mean);
     memcpy(made.deviation, set->deviation, sizeof made.deviation);
@@ -67,6 +90,11 @@ sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
     if (!made.order)
         return sn_fail(err, SN_ERR_MEMORY, "no memory to order %d images", n);
     memcpy(made.order, index, (size_t)n * sizeof *made.order);
+    if (images->store && !images->pixels &&
+        make_scratch(&made, images->store, err) != SN_OK) {
+        sn_loader_release(&made);
+        return SN_ERR_MEMORY;
+    }
     *l = made;
     return SN_OK;
 }
@@ -82,13 +110,7 @@ static void make_order(struct sn_loader *l, int epoch)
 {
     const struct sn_rng rng = sn_rng_make(l->seed, SN_RNG_SHUFFLE);
     memcpy(l->order, l->index, (size_t)l->n * sizeof *l->order);
-    for (int i = l->n - 1; i > 0; i--) {
-        const uint32_t j =
-            sn_rng_below(rng, (uint32_t)epoch, (uint32_t)i, 0, (uint32_t)i + 1);
-        const int swap = l->order[i];
-        l->order[i] = l->order[j];
-        l->order[j] = swap;
-    }
+    sn_shuffle(l->order, l->n, rng, (uint32_t)epoch);
     l->order_epoch = epoch;
 }
 
@@ -104,10 +126,12 @@ static void make_scale(struct scale *s, const struct sn_loader *l)
             s->of[ic][v] = normalised((float)v, l->mean[ic], l->deviation[ic]);
 }
 
-static struct placing place(const struct sn_images *im, int size)
+static struct placing place(const struct picture *im, int size)
 {
     const int longest = im->h > im->w ? im->h : im->w;
     const double shrink = longest > size ? (double)size / longest : 1.0;
+    if (longest == 0) /* it could not be read */
+        return (struct placing){0};
     struct placing p;
     p.h = (int)fmax(1.0, round(im->h * shrink));
     p.w = (int)fmax(1.0, round(im->w * shrink));
@@ -126,15 +150,15 @@ static double overlap(int i, double from, double to)
 
 /* The mean of one channel over the area of the image that canvas pixel (y, x)
  * of the placed picture covers. */
-static float area_mean(const struct sn_images *im, const uint8_t *pixels,
-                       const struct placing *p, int y, int x, int ic)
+static float area_mean(const struct picture *im, const struct placing *p, int y,
+                       int x, int ic)
 {
     const double y0 = y * p->step_y, x0 = x * p->step_x;
     const double y1 = fmin(y0 + p->step_y, im->h);
     const double x1 = fmin(x0 + p->step_x, im->w);
     double sum = 0.0;
     for (int iy = (int)y0; iy < y1; iy++) {
-        const uint8_t *row = pixels + (size_t)iy * (size_t)(im->w * im->c);
+        const uint8_t *row = im->pixels + (size_t)iy * im->row;
         double row_sum = 0.0;
         for (int ix = (int)x0; ix < x1; ix++)
             row_sum += overlap(ix, x0, x1) * row[ix * im->c + ic];
@@ -160,16 +184,17 @@ static void write_row(const struct target *t, float *x, const uint8_t *row,
 
 /* The same where the picture is scaled down. */
 static void write_scaled_row(const struct target *t, float *x,
-                             const struct sn_loader *l, const uint8_t *pixels,
-                             const struct placing *p, int y, const int *col)
+                             const struct sn_loader *l,
+                             const struct picture *im, const struct placing *p,
+                             int y, const int *col)
 {
     memset(x, 0, (size_t)t->size * (size_t)t->step * sizeof *x);
     for (int ix = 0; ix < t->size; ix++, x += t->step) {
         if (col[ix] < 0)
             continue;
         for (int ic = 0; ic < t->channels; ic++)
-            x[ic] = normalised(area_mean(l->images, pixels, p, y, col[ix], ic),
-                               l->mean[ic], l->deviation[ic]);
+            x[ic] = normalised(area_mean(im, p, y, col[ix], ic), l->mean[ic],
+                               l->deviation[ic]);
     }
 }
 
@@ -191,13 +216,10 @@ static void cut_out(const struct target *t, const struct sn_move *m)
 }
 
 static void write_image(const struct target *t, const struct sn_loader *l,
-                        const struct placing *p, const struct scale *s,
+                        const struct picture *im, const struct scale *s,
                         int image, int epoch)
 {
-    const struct sn_images *im = l->images;
-    const size_t row_bytes = (size_t)im->w * (size_t)im->c;
-    const uint8_t *pixels =
-        im->pixels + (size_t)image * (size_t)im->h * row_bytes;
+    const struct placing at = place(im, t->size), *p = &at;
     const struct sn_move m =
         sn_augment_draw(&l->augment, l->seed, epoch, image, t->size);
 
@@ -214,11 +236,47 @@ static void write_image(const struct target *t, const struct sn_loader *l,
         if (row[iy] < 0)
             memset(x, 0, (size_t)row_step * sizeof *x);
         else if (scaled)
-            write_scaled_row(t, x, l, pixels, p, row[iy], col);
+            write_scaled_row(t, x, l, im, p, row[iy], col);
         else
-            write_row(t, x, pixels + (size_t)row[iy] * row_bytes, col, s);
+            write_row(t, x, im->pixels + (size_t)row[iy] * im->row, col, s);
     }
     cut_out(t, &m);
+}
+
+/* Image `image`, decoded if it has to be; an empty picture where that fails. */
+static struct picture fetch(struct sn_loader *l, int image, int in_batch)
+{
+    const struct sn_images *im = l->images;
+    struct picture p = {.h = im->h,
+                        .w = im->w,
+                        .c = im->c,
+                        .row = (size_t)im->w * (size_t)im->c};
+    if (im->pixels)
+        p.pixels = im->pixels + (size_t)image * (size_t)im->h * p.row;
+    if (!im->store)
+        return p;
+
+    const struct sn_store *s = im->store;
+    struct sn_extent extent = s->extent[im->first + image];
+    if (!im->pixels) {
+        struct sn_error unused; /* sn_loader_status() tries again */
+        uint8_t *cell = l->scratch + (size_t)omp_get_thread_num() * s->cell;
+        p.pixels = cell;
+        l->failed[in_batch] = sn_store_decode(s, im->first + image, cell,
+                                              &extent, &unused) != SN_OK;
+        if (l->failed[in_batch])
+            extent = (struct sn_extent){0, 0};
+    }
+    p.h = extent.h;
+    p.w = extent.w;
+    return p;
+}
+
+static void note_faults(struct sn_loader *l, int first, int n)
+{
+    for (int i = 0; i < n && l->fault < 0; i++)
+        if (l->failed && l->failed[i])
+            l->fault = l->order[first + i];
 }
 
 int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
@@ -232,21 +290,39 @@ int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
 
     struct scale s;
     make_scale(&s, l);
-    const struct placing p = place(l->images, l->size);
     const ptrdiff_t image_step = (ptrdiff_t)l->size * l->size * l->pixel_step;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
         const int image = l->order[first + i];
         const struct target t = {x + i * image_step, l->size, l->pixel_step,
                                  l->channels};
+        const struct picture p = fetch(l, image, i);
         write_image(&t, l, &p, &s, image, epoch);
         labels[i] = l->images->labels[image];
     }
+    note_faults(l, first, n);
     return n;
+}
+
+sn_status sn_loader_status(const struct sn_loader *l, struct sn_error *err)
+{
+    char path[SN_CATALOG_PATH];
+    struct sn_extent extent;
+    if (l->fault < 0)
+        return SN_OK;
+    const struct sn_store *s = l->images->store;
+    const int image = l->images->first + l->fault;
+    SN_TRY(sn_store_decode(s, image, l->scratch, &extent, err));
+    return sn_fail(err, SN_ERR_INPUT,
+                   "%s: could not be read when it was needed, though it can "
+                   "now",
+                   sn_catalog_path(&s->catalog, image, path));
 }
 
 void sn_loader_release(struct sn_loader *l)
 {
     free(l->order);
+    free(l->scratch);
+    free(l->failed);
     *l = (struct sn_loader){0};
 }

@@ -36,9 +36,14 @@ struct sn_loader {
     uint64_t seed;
     int *order;      /* [n] owned: this epoch's permutation */
     int order_epoch; /* epoch `order` was made for, -1 at first */
+
+    /* Only where pictures are decoded when they are asked for: */
+    uint8_t *scratch; /* [threads, one picture] owned */
+    uint8_t *failed;  /* [batch] owned: the image could not be read */
+    int fault;        /* the first image that could not, -1: none so far */
 };
 
-/* Prepares a loader; takes no memory beyond `order`. */
+/* Prepares a loader; takes no memory beyond what is `owned` above. */
 sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
                          const struct sn_images *images, const int *index,
                          int n, int batch, int size, int pixel_step,
@@ -53,9 +58,16 @@ int sn_loader_batches(const struct sn_loader *l);
  *   x      [batch, size, size, pixel_step] overwritten, normalised; lanes
  *          between channels and pixel_step are set to 0
  *   labels [batch] overwritten
- * Returns how many images it holds.  Runs on the threads of OpenMP. */
+ * Returns how many images it holds.  Runs on the threads of OpenMP.
+ *
+ * Where the images' cache is off this decodes them, and so takes memory and can
+ * fail: such an image is all padding, and sn_loader_status() tells. */
 int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
                     int *labels);
+
+/* Whether every image of the batches so far could be read.  SN_ERR_INPUT,
+ * naming the file and the reason. */
+sn_status sn_loader_status(const struct sn_loader *l, struct sn_error *err);
 
 void sn_loader_release(struct sn_loader *l);
 

@@ -14,13 +14,11 @@
 
 enum part { WEIGHTS, ARCH, VAL };
 
-/* Shuffles the n indices of class `label`. */
-static void shuffle(int *index, int n, uint64_t seed, int label)
+void sn_shuffle(int *index, int n, struct sn_rng rng, uint32_t stream)
 {
-    const struct sn_rng rng = sn_rng_make(seed, SN_RNG_SPLIT);
     for (int i = n - 1; i > 0; i--) {
         const uint32_t j =
-            sn_rng_below(rng, (uint32_t)label, (uint32_t)i, 0, (uint32_t)i + 1);
+            sn_rng_below(rng, stream, (uint32_t)i, 0, (uint32_t)i + 1);
         const int swap = index[i];
         index[i] = index[j];
         index[j] = swap;
@@ -37,18 +35,23 @@ static void assign(unsigned char *part, const int *index, int n, double val,
         part[index[i]] = i < n_val ? VAL : i < n_val + n_arch ? ARCH : WEIGHTS;
 }
 
-/* Fills `part` class by class; `index` is scratch for n numbers. */
+/* Fills `part` class by class; `index` is scratch for n numbers.  Validation
+ * images that a set brings along are its last ones. */
 static void divide(unsigned char *part, int *index,
                    const struct sn_dataset *set, double val, double arch_share,
                    uint64_t seed)
 {
+    const struct sn_rng rng = sn_rng_make(seed, SN_RNG_SPLIT);
+    const int mixed = set->train.n - set->own_val;
+    for (int i = mixed; i < set->train.n; i++)
+        part[i] = VAL;
     for (int label = 0; label < set->classes; label++) {
         int n = 0;
-        for (int i = 0; i < set->train.n; i++)
+        for (int i = 0; i < mixed; i++)
             if (set->train.labels[i] == label)
                 index[n++] = i;
-        shuffle(index, n, seed, label);
-        assign(part, index, n, val, arch_share);
+        sn_shuffle(index, n, rng, (uint32_t)label);
+        assign(part, index, n, set->own_val ? 0 : val, arch_share);
     }
 }
 

@@ -105,6 +105,8 @@ static void add_data(struct sn_text *t, const struct check *k)
     sn_text_add(t, "%-8s %s: %d training images of %dx%dx%d, %d for testing\n",
                 "data", d->name, d->train.n, d->train.h, d->train.w, d->train.c,
                 d->test.n);
+    if (d->found[0])
+        sn_text_add(t, "%-8s %s\n", "", d->found);
     if (k->plan.searches)
         sn_text_add(t, "%-8s search: %d for weights, %d for the architecture\n",
                     "", s->n_weights, s->n_arch);

@@ -98,6 +98,7 @@ static sn_status evaluate(struct evaluation *v, struct sn_file_eval *e,
                           sn_runner_input(&v->runner)->ld, NULL, 0, 0, err));
     sn_evaluate(&e->eval, &v->runner.graph, &v->loader, v->runner.labels,
                 e->matrix);
+    SN_TRY(sn_loader_status(&v->loader, err));
     e->arch = s->arch;
     memcpy(e->path, v->runner.path, sizeof e->path);
     snprintf(e->set, sizeof e->set, "%s", v->data.name);

@@ -197,11 +197,14 @@ static sn_status say_data(struct sn_job *j, struct sn_error *err)
         snprintf(parts, sizeof parts, "%d + %d", s->n_weights, s->n_arch);
     else
         snprintf(parts, sizeof parts, "%d", s->n_full);
-    return sn_job_say(j, err,
+    SN_TRY(sn_job_say(j, err,
                       "%-8s %s, %d classes, %dx%dx%d: %s train, %d val, "
                       "%d test",
                       "data", d->name, d->classes, d->train.h, d->train.w,
-                      d->train.c, parts, s->n_val, d->test.n);
+                      d->train.c, parts, s->n_val, d->test.n));
+    if (!d->found[0])
+        return SN_OK;
+    return sn_job_say(j, err, "%-8s %s", "", d->found);
 }
 
 static sn_status say_plan(struct sn_job *j, struct sn_error *err)

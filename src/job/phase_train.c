@@ -127,16 +127,19 @@ static void close_training(struct training *t)
 }
 
 /* A few points of the curve: accuracy on the validation images. */
-static double validate(struct training *t, int epoch)
+static sn_status validate(struct training *t, int epoch, double *accuracy,
+                          struct sn_error *err)
 {
     const int epochs = t->trainer.recipe.epochs;
     const int every = (epochs + CURVE_POINTS - 1) / CURVE_POINTS;
     if (t->val.n == 0 || ((epoch + 1) % every != 0 && epoch + 1 < epochs))
-        return NAN;
+        return SN_OK;
     struct sn_eval e;
     sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_CURVE, t->labels);
     sn_evaluate(&e, &t->graph, &t->val, t->labels, NULL);
-    return e.accuracy;
+    *accuracy = e.accuracy;
+    SN_TRY(sn_loader_status(&t->plain, err));
+    return sn_loader_status(&t->val, err);
 }
 
 static sn_status run_steps(struct sn_job *j, struct training *t,
@@ -150,7 +153,7 @@ static sn_status run_steps(struct sn_job *j, struct training *t,
         SN_TRY(sn_trainer_step(&t->trainer, &r, err));
         sn_profile_add(t->graph.profile, SN_PART_STEP, start);
         if (r.ends_epoch)
-            row.val = validate(t, r.epoch);
+            SN_TRY(validate(t, r.epoch, &row.val, err));
         j->at->train = t->trainer.state;
         SN_TRY(sn_job_record(j, &r, r.ends_epoch ? &row : NULL, &t->net, err));
     }
@@ -185,6 +188,8 @@ static sn_status finish(struct sn_job *j, struct training *t,
     struct sn_eval e;
     sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_FINAL, t->labels);
     sn_evaluate(&e, &t->graph, &t->test, t->labels, NULL);
+    SN_TRY(sn_loader_status(&t->plain, err));
+    SN_TRY(sn_loader_status(&t->test, err));
     if (!isfinite(e.loss))
         return sn_fail(err, SN_ERR_NUMERIC,
                        "the trained net's loss on the test images is not "

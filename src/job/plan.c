@@ -108,8 +108,9 @@ const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],
 static size_t image_bytes(const struct sn_images *im)
 {
     const size_t pixels = (size_t)im->n * (size_t)im->h * (size_t)im->w;
-    return pixels * (size_t)im->c + (im->masks ? pixels : 0) +
-           (size_t)im->n * sizeof *im->labels;
+    /* squares on disk are the system's to keep or to drop */
+    const size_t held = im->pixels && !im->on_disk ? pixels * (size_t)im->c : 0;
+    return held + (im->masks ? pixels : 0) + (size_t)im->n * sizeof *im->labels;
 }
 
 /* The net whose training stores most: in every block the option with the

@@ -201,6 +201,7 @@ static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
                                     sn_graph_first(t->graph)->y, t->labels);
     sn_profile_add(t->graph->profile, SN_PART_IMAGES, start);
     SN_CHECK(got == t->recipe.batch);
+    SN_TRY(sn_loader_status(loader, err));
     loss->labels = t->labels;
     sn_graph_fwd(t->graph, SN_MODE_TRAIN);
     return check_finite(t->graph, loss->mean, step, err);

@@ -351,8 +351,9 @@ static void refuses_bad_classes_txt(void **state)
         {"\n\n", "classes.txt: holds no class names"},
         {"a\n\nb\nc\n", "classes.txt:2: a blank line between class names"},
         {"a\nb\x1b[2J\nc\n", "classes.txt:2: byte 0x1b in a class name"},
-        {"a\nb\nan all too long name for a class\n",
-         "classes.txt:3: a class name of 32 bytes, expected at most 31"},
+        {"a\nb\nan all too long name for a class, or for anything that has a "
+         "name\n",
+         "classes.txt:3: a class name of 65 bytes, expected at most 63"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_set(0);

@@ -1,0 +1,375 @@
+/* What a picture's file claims, checked before anything is decoded.
+ *
+ * A header of thirty bytes may claim 65535 x 65535 pixels; a decoder that
+ * takes the memory first is the oldest way to be knocked over.  So the claim
+ * is held against what the file's bytes could produce at the very best:
+ *
+ *   JPEG  each 8x8 block of each component costs at least one bit, that of the
+ *         Huffman code of its DC coefficient (ITU T.81, F.2.2.1)
+ *   PNG   deflate gives at most 1032 bytes for one (RFC 1951: a match of 258
+ *         bytes costs at least two bits)
+ *   BMP   stores every pixel, or at best a run of 255 of them in two bytes
+ *
+ * The walk over a file's pieces also finds what the decoder behind does not
+ * look for: the checksums of PNG, the end of a file that is too short, and the
+ * features that have names a user can look up.  EXIF lies in JPEG's APP1 or
+ * PNG's eXIf; only the orientation is read from it. */
+
+#include "datasets/image_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/* Bytes that are walked over; `at` never passes `n`. */
+struct walk {
+    const uint8_t *bytes;
+    size_t n, at;
+    bool junk;     /* JPEG: bytes were passed over */
+    uint8_t *copy; /* JPEG: the segments go here, NULL: nowhere */
+    size_t copied;
+    const char *name;
+    struct sn_error *err;
+};
+
+static unsigned be16(const uint8_t *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)be16(p) << 16 | be16(p + 2);
+}
+
+static unsigned le16(const uint8_t *p)
+{
+    return (unsigned)p[1] << 8 | p[0];
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+    return (uint32_t)le16(p + 2) << 16 | le16(p);
+}
+
+static sn_status bad(const struct walk *f, const char *why)
+{
+    return sn_fail(f->err, SN_ERR_INPUT, "%s: %s", f->name, why);
+}
+
+/* ---- claims ---- */
+
+/* Sides within the caps, and a picture no larger than `most` pixels, which is
+ * what the file's bytes allow. */
+static sn_status check_claim(const struct walk *f, int64_t h, int64_t w,
+                             double most)
+{
+    if (h < 1 || w < 1)
+        return sn_fail(f->err, SN_ERR_INPUT,
+                       "%s: claims to be %lldx%lld pixels, expected at least "
+                       "one",
+                       f->name, (long long)w, (long long)h);
+    if (h > SN_IMAGE_SIDE_MAX || w > SN_IMAGE_SIDE_MAX ||
+        h * w > SN_IMAGE_PIXELS_MAX)
+        return sn_fail(f->err, SN_ERR_INPUT,
+                       "%s: claims %lldx%lld pixels, expected at most %d a "
+                       "side and %d million in all",
+                       f->name, (long long)w, (long long)h, SN_IMAGE_SIDE_MAX,
+                       SN_IMAGE_PIXELS_MAX / 1000000);
+    if ((double)h * (double)w > most)
+        return sn_fail(f->err, SN_ERR_INPUT,
+                       "%s: claims %lldx%lld pixels, more than its %zu bytes "
+                       "can hold: cut short or damaged",
+                       f->name, (long long)w, (long long)h, f->n);
+    return SN_OK;
+}
+
+/* ---- EXIF ---- */
+
+int sn_exif_orientation(const uint8_t *tiff, size_t n)
+{
+    enum { ENTRY = 12, TAG = 0x0112, SHORT = 3 };
+    if (n < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4)))
+        return 0;
+    unsigned (*const get16)(const uint8_t *) = tiff[0] == 'I' ? le16 : be16;
+    uint32_t (*const get32)(const uint8_t *) = tiff[0] == 'I' ? le32 : be32;
+    const size_t first = get32(tiff + 4);
+    if (first > n - 2)
+        return 0;
+    const size_t count = get16(tiff + first);
+    const uint8_t *entry = tiff + first + 2;
+    for (size_t i = 0; i < count; i++, entry += ENTRY) {
+        if ((size_t)(tiff + n - entry) < ENTRY)
+            return 0;
+        if (get16(entry) != TAG)
+            continue;
+        const unsigned value = get16(entry + 8);
+        return get16(entry + 2) == SHORT && value >= 1 && value <= 8
+                   ? (int)value
+                   : 0;
+    }
+    return 0;
+}
+
+static void take_orientation(struct sn_image_header *header,
+                             const uint8_t *tiff, size_t n)
+{
+    const int found = sn_exif_orientation(tiff, n);
+    if (found && header->orientation == 1)
+        header->orientation = found;
+}
+
+/* ---- JPEG ---- */
+
+/* The frame header: what kind of JPEG, and how large. */
+static sn_status jpeg_frame(struct sn_image_header *header,
+                            const struct walk *f, unsigned marker,
+                            const uint8_t *p, size_t length)
+{
+    enum { SOF_PROGRESSIVE = 0xc2, SOF_ARITHMETIC = 0xc9 };
+    if (length < 6)
+        return bad(f, "a damaged JPEG: its frame header is too short");
+    if (marker >= SOF_ARITHMETIC)
+        return bad(f, "an arithmetic-coded JPEG, which is not read; expected "
+                      "Huffman coding");
+    if (marker > SOF_PROGRESSIVE)
+        return bad(f, "a lossless or hierarchical JPEG, which is not read; "
+                      "expected a baseline or progressive one");
+    if (p[0] != 8)
+        return sn_fail(f->err, SN_ERR_INPUT,
+                       "%s: a JPEG of %d bits a sample, which is not read; "
+                       "expected 8",
+                       f->name, p[0]);
+    header->h = (int)be16(p + 1);
+    header->w = (int)be16(p + 3);
+    if (header->h == 0)
+        return bad(f, "a JPEG that tells its height at its end, which is not "
+                      "read");
+
+    /* blocks of the component that has most, at one bit each */
+    const double block = 8 * 8, bits = 8.0 * (double)f->n;
+    return check_claim(f, header->h, header->w, block * bits);
+}
+
+/* EXIF, of the segments that applications add. */
+static void jpeg_app1(struct sn_image_header *header, const uint8_t *p,
+                      size_t length)
+{
+    enum { SIGNATURE = 6 };
+    if (length > SIGNATURE && memcmp(p, "Exif\0", 5) == 0)
+        take_orientation(header, p + SIGNATURE, length - SIGNATURE);
+}
+
+static bool is_frame(unsigned marker)
+{
+    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 &&
+           marker != 0xc8 && marker != 0xcc;
+}
+
+/* The marker at or behind f->at; 0 at the end of the file. */
+static unsigned next_marker(struct walk *f)
+{
+    while (f->at + 1 < f->n) {
+        const uint8_t *p = f->bytes + f->at++;
+        if (p[0] == 0xff && p[1] != 0xff && p[1] != 0) {
+            f->at++;
+            return p[1];
+        }
+        f->junk = f->junk || p[0] != 0xff || p[1] == 0;
+    }
+    return 0;
+}
+
+/* Bytes [from, to) of the file. */
+static void keep(struct walk *f, size_t from, size_t to)
+{
+    if (f->copy)
+        memcpy(f->copy + f->copied, f->bytes + from, to - from);
+    f->copied += to - from;
+}
+
+/* Segments up to the first scan; what follows is the decoder's business. */
+static sn_status jpeg_header(struct sn_image_header *header, struct walk *f)
+{
+    enum { EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, RST0 = 0xd0, TEM = 0x01 };
+    bool framed = false;
+    keep(f, 0, 2);
+    f->at = 2;
+    for (;;) {
+        const unsigned marker = next_marker(f);
+        if (marker == 0 || marker == EOI)
+            return bad(f, "a JPEG without a picture in it: cut short or "
+                          "damaged");
+        if (marker == TEM || (marker >= RST0 && marker < EOI))
+            continue; /* these stand alone */
+        if (f->n - f->at < 2)
+            return bad(f, "a JPEG that ends within its header");
+        const size_t length = be16(f->bytes + f->at);
+        if (length < 2 || length > f->n - f->at)
+            return bad(f, "a JPEG that ends within its header");
+        if (marker == SOS && !framed)
+            return bad(f, "a damaged JPEG: a scan without a frame");
+        if (marker == SOS) {
+            header->junk = f->junk;
+            keep(f, f->at - 2, f->n);
+            return SN_OK;
+        }
+        const uint8_t *p = f->bytes + f->at + 2;
+        if (is_frame(marker)) {
+            SN_TRY(jpeg_frame(header, f, marker, p, length - 2));
+            framed = true;
+        } else if (marker == APP1) {
+            jpeg_app1(header, p, length - 2);
+        }
+        keep(f, f->at - 2, f->at + length);
+        f->at += length;
+    }
+}
+
+size_t sn_jpeg_tidy(uint8_t *to, const uint8_t *bytes, size_t n)
+{
+    struct sn_image_header header = {.orientation = 1};
+    struct walk f = {.bytes = bytes, .n = n, .name = "", .copy = to};
+    const sn_status rc = jpeg_header(&header, &f);
+    SN_CHECK(rc == SN_OK);
+    return f.copied;
+}
+
+/* ---- PNG ---- */
+
+enum { PNG_SIGNATURE = 8, PNG_IHDR = 13, PNG_AROUND = 12 };
+
+/* Sides, and bits of a pixel as stored. */
+static sn_status png_ihdr(struct sn_image_header *header, int *bits,
+                          const struct walk *f, const uint8_t *p, size_t length)
+{
+    static const int channels[] = {1, 0, 3, 1, 2, 0, 4};
+    if (length != PNG_IHDR)
+        return bad(f, "a damaged PNG: its header has a wrong length");
+    const uint32_t w = be32(p), h = be32(p + 4);
+    const unsigned colour = p[9];
+    if (colour >= sizeof channels / sizeof *channels || !channels[colour])
+        return sn_fail(f->err, SN_ERR_INPUT,
+                       "%s: a damaged PNG: there is no colour type %u", f->name,
+                       colour);
+    *bits = p[8] * channels[colour];
+    SN_TRY(check_claim(f, h, w, (double)SN_IMAGE_PIXELS_MAX));
+    header->h = (int)h;
+    header->w = (int)w;
+    return SN_OK;
+}
+
+/* Chunk by chunk.  The checksum of one that can be done without is of no
+ * interest; a broken one in the picture itself is a broken picture. */
+static sn_status png_header(struct sn_image_header *header, struct walk *f)
+{
+    int bits = 0;
+    double packed = 0;
+    f->at = PNG_SIGNATURE;
+    for (;;) {
+        if (f->n - f->at < PNG_AROUND)
+            return bad(f, "a PNG without its end: cut short");
+        const uint8_t *chunk = f->bytes + f->at;
+        const size_t length = be32(chunk);
+        if (length > f->n - f->at - PNG_AROUND)
+            return bad(f, "a PNG that ends within a chunk: cut short or "
+                          "damaged");
+        const uint8_t *type = chunk + 4, *data = chunk + 8;
+        const bool critical = !(type[0] & 0x20);
+        if (critical &&
+            be32(data + length) != crc32(0, type, (unsigned)length + 4))
+            return sn_fail(f->err, SN_ERR_INPUT,
+                           "%s: a damaged PNG: the checksum of chunk %zu is "
+                           "wrong",
+                           f->name, f->at);
+        if (header->w == 0) {
+            if (memcmp(type, "IHDR", 4) != 0)
+                return bad(f, "a PNG that does not begin with its header");
+            SN_TRY(png_ihdr(header, &bits, f, data, length));
+        } else if (memcmp(type, "IDAT", 4) == 0) {
+            packed += (double)length;
+        } else if (memcmp(type, "eXIf", 4) == 0) {
+            take_orientation(header, data, length);
+        } else if (memcmp(type, "IEND", 4) == 0) {
+            break;
+        }
+        f->at += length + PNG_AROUND;
+    }
+    return check_claim(f, header->h, header->w,
+                       packed * 1032 * 8 / (bits > 0 ? bits : 1));
+}
+
+/* ---- BMP ---- */
+
+static sn_status bmp_header(struct sn_image_header *header,
+                            const struct walk *f)
+{
+    double most = 0;
+    const char *why = sn_bmp_header(header, &most, f->bytes, f->n);
+    return why ? bad(f, why) : check_claim(f, header->h, header->w, most);
+}
+
+/* ---- any file ---- */
+
+/* What a file that is not read seems to be; NULL: unknown. */
+static const char *other_kind(const uint8_t *p, size_t n)
+{
+    static const struct {
+        size_t at;
+        const char *magic, *name;
+    } kinds[] = {
+        {0, "GIF8", "GIF"},
+        {8, "WEBP", "WebP"},
+        {0, "8BPS", "PSD"},
+        {0, "#?RADIANCE", "Radiance HDR"},
+        {0, "#?RGBE", "Radiance HDR"},
+        {0, "II*", "TIFF"},
+        {0, "MM", "TIFF"},
+        {4, "ftyp", "HEIF, AVIF or video"},
+        {0, "%PDF", "PDF"},
+        {0, "P5", "PGM"},
+        {0, "P6", "PPM"},
+        {0, "P4", "PBM"},
+        {0, "<", "SVG or HTML"},
+        {0, "PK", "ZIP"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const size_t length = strlen(kinds[i].magic);
+        if (n >= kinds[i].at + length &&
+            memcmp(p + kinds[i].at, kinds[i].magic, length) == 0)
+            return kinds[i].name;
+    }
+    return NULL;
+}
+
+sn_status sn_image_header(struct sn_image_header *header, const uint8_t *bytes,
+                          size_t n, const char *name, struct sn_error *err)
+{
+    static const uint8_t png[PNG_SIGNATURE] = {137,  'P',  'N',  'G',
+                                               '\r', '\n', 0x1a, '\n'};
+    struct walk f = {.bytes = bytes, .n = n, .name = name, .err = err};
+    struct sn_image_header found = {.orientation = 1};
+    sn_status rc;
+    if (n == 0)
+        return bad(&f, "the file is empty");
+    if (n > SN_IMAGE_BYTES_MAX)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: has %zu bytes, expected at most %d", name, n,
+                       SN_IMAGE_BYTES_MAX);
+    if (n >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) {
+        rc = jpeg_header(&found, &f);
+    } else if (n >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
+        found.kind = SN_KIND_PNG;
+        rc = png_header(&found, &f);
+    } else if (n >= 2 && bytes[0] == 'B' && bytes[1] == 'M') {
+        found.kind = SN_KIND_BMP;
+        rc = bmp_header(&found, &f);
+    } else {
+        const char *kind = other_kind(bytes, n);
+        return sn_fail(err, SN_ERR_INPUT, "%s: is no JPEG, PNG or BMP file%s%s",
+                       name, kind ? ", it seems to be " : "", kind ? kind : "");
+    }
+    if (rc == SN_OK)
+        *header = found;
+    return rc;
+}

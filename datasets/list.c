@@ -1,0 +1,254 @@
+/* set = list: a CSV file that says where each image lies and what it is.
+ *
+ *   path,label,split
+ *   photos/0001.jpg,cat,train
+ *   "photos/a, b.jpg",dog,val
+ *
+ * The first line may name the columns, in any order, others are passed over; a
+ * file without such a line has path, label and, if there is a third column, the
+ * split.  A split is a word as folders have it (train, val, valid, ...), or
+ * empty: train.  Paths are relative to the list's folder.  Classes are the
+ * labels in the order of their bytes.  A label that is empty is none: the image
+ * is counted, not used.  Quotes as in RFC 4180. */
+
+#include "datasets/catalog_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+
+#define LIST_BYTES_MAX (1 << 30)
+#define COLUMNS_MAX    64
+
+enum column { PATH, LABEL, SPLIT, KNOWN };
+
+static const char *const column_name[KNOWN] = {"path", "label", "split"};
+
+/* The text, cut up in place. */
+struct csv {
+    char *at;
+    int line; /* of the row that was read last */
+    int next_line;
+    char *field[COLUMNS_MAX]; /* of that row */
+    int fields;
+    const char *path;
+    struct sn_error *err;
+    int faults;
+};
+
+static void fault(struct csv *f, const char *why, const char *word)
+{
+    (void)!sn_fail_more(f->err, SN_ERR_INPUT, "%s:%d: %s%s%.80s%s", f->path,
+                        f->line, why, word ? " '" : "", word ? word : "",
+                        word ? "'" : "");
+    f->faults++;
+}
+
+/* Reads the field at f->at: *field and *length without blanks or quotes around
+ * it.  Returns where it ends: at a comma, a newline or the end of the text. */
+static char *take_field(struct csv *f, char **field, size_t *length)
+{
+    char *from = f->at + strspn(f->at, " \t");
+    *field = from;
+    if (*from != '"') {
+        char *end = from + strcspn(from, ",\n"), *last = end;
+        while (last > from && strchr(" \t\r", last[-1]))
+            last--;
+        *length = (size_t)(last - from);
+        return end;
+    }
+    char *to = from++; /* the text moves over its opening quote */
+    for (; *from && !(*from == '"' && from[1] != '"'); from++) {
+        from += *from == '"'; /* two stand for one */
+        f->next_line += *from == '\n';
+        *to++ = *from;
+    }
+    *length = (size_t)(to - *field);
+    if (*from == '\0') {
+        fault(f, "a quote that does not end", NULL);
+        return from;
+    }
+    from += 1 + strspn(from + 1, " \t\r");
+    const size_t more = strcspn(from, ",\n");
+    if (more)
+        fault(f, "text behind a closing quote", NULL);
+    return from + more;
+}
+
+/* Cuts the next row into fields.  False at the end of the text. */
+static bool next_row(struct csv *f)
+{
+    f->fields = 0;
+    f->line = f->next_line;
+    if (*f->at == '\0')
+        return false;
+    for (char stop = ','; stop == ',';) {
+        char *field;
+        size_t length;
+        char *end = take_field(f, &field, &length);
+        stop = *end;
+        f->at = stop ? end + 1 : end;
+        field[length] = '\0';
+        if (f->fields < COLUMNS_MAX)
+            f->field[f->fields++] = field;
+    }
+    f->next_line++;
+    return true;
+}
+
+static bool is_blank(const struct csv *f)
+{
+    return f->fields == 1 && f->field[0][0] == '\0';
+}
+
+/* Where the columns stand; true when the row names them. */
+static bool find_columns(const struct csv *f, int column[KNOWN])
+{
+    for (int ik = 0; ik < KNOWN; ik++) {
+        column[ik] = -1;
+        for (int i = 0; i < f->fields; i++)
+            if (strcasecmp(f->field[i], column_name[ik]) == 0)
+                column[ik] = i;
+    }
+    if (column[PATH] >= 0 && column[LABEL] >= 0)
+        return true;
+    for (int ik = 0; ik < KNOWN; ik++)
+        column[ik] = ik;
+    return false;
+}
+
+/* ---- rows to entries ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* The class of that name, which is made where it is new; in the order they are
+ * met. */
+static int class_of(struct csv *f, struct sn_catalog *c, const char *name)
+{
+    int i = 0;
+    while (i < c->classes && strcmp(c->class_name[i], name) != 0)
+        i++;
+    if (i < c->classes)
+        return i;
+    if (strlen(name) >= SN_CLASS_NAME) {
+        fault(f, "the label is too long, expected at most 63 bytes:", name);
+        return SN_UNLABELLED;
+    }
+    if (c->classes == SN_MAX_CLASSES) {
+        fault(f, "more than 1000 classes; this one is new:", name);
+        return SN_UNLABELLED;
+    }
+    snprintf(c->class_name[c->classes++], SN_CLASS_NAME, "%s", name);
+    return i;
+}
+
+static sn_status take_row(struct csv *f, struct sn_catalog *c,
+                          const int column[KNOWN])
+{
+    const char *value[KNOWN];
+    for (int ik = 0; ik < KNOWN; ik++)
+        value[ik] = column[ik] >= 0 && column[ik] < f->fields
+                        ? f->field[column[ik]]
+                        : "";
+    if (column[LABEL] >= f->fields || !value[PATH][0]) {
+        fault(f, "expected a path, a comma and a label", NULL);
+        return SN_OK;
+    }
+    if (strlen(c->root) + strlen(value[PATH]) + 2 > SN_CATALOG_PATH) {
+        fault(f, "the path is too long:", value[PATH]);
+        return SN_OK;
+    }
+    const int part =
+        value[SPLIT][0] ? sn_catalog_part(value[SPLIT]) : SN_PART_TRAIN;
+    if (part == SN_PARTS) {
+        fault(f, "expected train, val or test as the split, found",
+              value[SPLIT]);
+        return SN_OK;
+    }
+    if (value[SPLIT][0] && !c->given[part][0])
+        snprintf(c->given[part], sizeof c->given[part], "%.15s", value[SPLIT]);
+    const int label =
+        value[LABEL][0] ? class_of(f, c, value[LABEL]) : SN_UNLABELLED;
+    return sn_catalog_add(c, value[PATH], label, (enum sn_part)part, f->err);
+}
+
+static sn_status take_rows(struct csv *f, struct sn_catalog *c)
+{
+    int column[KNOWN];
+    bool begun = false;
+    while (next_row(f)) {
+        if (is_blank(f))
+            continue;
+        const bool named = !begun && find_columns(f, column);
+        begun = true;
+        if (!named)
+            SN_TRY(take_row(f, c, column));
+    }
+    return f->faults ? SN_ERR_INPUT : SN_OK;
+}
+
+/* Brings the classes into the order of their names. */
+static sn_status sort_classes(struct sn_catalog *c, struct sn_error *err)
+{
+    const size_t n = (size_t)c->classes;
+    char(*met)[SN_CLASS_NAME] = malloc(n * sizeof *met + 1);
+    int *place = malloc(n * sizeof *place + 1);
+    if (!met || !place) {
+        free(met);
+        free(place);
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for class names");
+    }
+    memcpy(met, c->class_name, n * sizeof *met);
+    qsort(c->class_name, n, sizeof *c->class_name, by_name);
+    for (size_t i = 0; i < n; i++) {
+        const char(*found)[SN_CLASS_NAME] =
+            bsearch(met[i], c->class_name, n, sizeof *c->class_name, by_name);
+        place[i] = (int)(found - (const char(*)[SN_CLASS_NAME])c->class_name);
+    }
+    for (int i = 0; i < c->n + c->unlabelled; i++)
+        if (c->entry[i].label != SN_UNLABELLED)
+            c->entry[i].label = place[c->entry[i].label];
+    free(met);
+    free(place);
+    return SN_OK;
+}
+
+sn_status sn_list_open(struct sn_catalog *c, const char *path,
+                       struct sn_error *err)
+{
+    char *text;
+    size_t bytes;
+    SN_TRY(sn_file_read(path, LIST_BYTES_MAX, &text, &bytes, err));
+    struct csv f = {.at = text, .next_line = 1, .path = path, .err = err};
+    sn_status rc = SN_OK;
+    if (strlen(text) != bytes)
+        rc = sn_fail(err, SN_ERR_INPUT, "%s: holds a zero byte, expected text",
+                     path);
+    if (rc == SN_OK)
+        rc = sn_path_folder(c->root, sizeof c->root, path, err);
+    if (rc == SN_OK) {
+        if (err)
+            err->text[0] = '\0';
+        if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+            f.at += 3; /* the mark of some editors */
+        rc = take_rows(&f, c);
+    }
+    free(text);
+    if (rc != SN_OK)
+        return rc;
+    if (c->classes < 2)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: names %d class%s, expected at least 2", path,
+                       c->classes, c->classes == 1 ? "" : "es");
+    if (!c->given[SN_PART_TRAIN][0] &&
+        (c->given[SN_PART_VAL][0] || c->given[SN_PART_TEST][0]))
+        snprintf(c->given[SN_PART_TRAIN], sizeof c->given[SN_PART_TRAIN], "%s",
+                 sn_part_name[SN_PART_TRAIN]);
+    return sort_classes(c, err);
+}

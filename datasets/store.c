@@ -1,0 +1,285 @@
+/* Decoding a whole set, and what to do with it; see store.h. */
+
+#include "datasets/store.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/file.h"
+#include "base/os.h"
+#include "base/text.h"
+#include "datasets/datasets_internal.h"
+#include "datasets/store_internal.h"
+
+enum { C = SN_IMAGE_CHANNELS };
+
+/* ---- one picture ---- */
+
+sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
+                          struct sn_extent *extent, struct sn_error *err)
+{
+    char path[SN_CATALOG_PATH];
+    int64_t bytes;
+    struct sn_image im;
+    sn_catalog_path(&s->catalog, i, path);
+    SN_TRY(sn_file_size(path, &bytes, err)); /* a pipe would block */
+    SN_TRY(sn_image_read(&im, path, err));
+    const sn_status rc = sn_image_fit(cell, extent, &im, s->side, s->fit, err);
+    sn_image_release(&im);
+    return rc;
+}
+
+/* ---- all pictures ---- */
+
+/* What a thread keeps for itself. */
+struct worker {
+    uint64_t count[C][256];
+    uint8_t *cell; /* scratch where the squares are not kept */
+    bool no_memory;
+};
+
+struct pass {
+    struct sn_store *s;
+    uint8_t *sound;        /* [n] */
+    char **why;            /* [n] what is wrong with it, owned */
+    struct worker *worker; /* [threads] */
+    int n, threads;
+};
+
+static void count_values(uint64_t count[C][256], const uint8_t *cell, int side,
+                         struct sn_extent extent)
+{
+    for (int iy = 0; iy < extent.h; iy++) {
+        const uint8_t *p = cell + (size_t)iy * (size_t)side * C;
+        for (int ix = 0; ix < extent.w; ix++, p += C)
+            for (int ic = 0; ic < C; ic++)
+                count[ic][p[ic]]++;
+    }
+}
+
+static void do_one(struct pass *p, int i, struct worker *w)
+{
+    struct sn_store *s = p->s;
+    struct sn_error why;
+    uint8_t *cell = s->cells ? s->cells + (size_t)i * s->cell : w->cell;
+    switch (sn_store_decode(s, i, cell, &s->extent[i], &why)) {
+    case SN_OK:
+        p->sound[i] = 1;
+        if (s->catalog.entry[i].part == SN_PART_TRAIN)
+            count_values(w->count, cell, s->side, s->extent[i]);
+        return;
+    case SN_ERR_MEMORY:
+        w->no_memory = true;
+        return;
+    default:
+        p->why[i] = strdup(why.text);
+        w->no_memory = w->no_memory || !p->why[i];
+    }
+}
+
+static sn_status pass_init(struct pass *p, struct sn_store *s,
+                           struct sn_error *err)
+{
+    const size_t n = (size_t)s->catalog.n;
+    *p = (struct pass){
+        .s = s, .n = s->catalog.n, .threads = omp_get_max_threads()};
+    p->sound = calloc(n + 1, 1);
+    p->why = calloc(n + 1, sizeof *p->why);
+    p->worker = calloc((size_t)p->threads, sizeof *p->worker);
+    bool fits = p->sound && p->why && p->worker;
+    for (int it = 0; fits && it < p->threads; it++) {
+        p->worker[it].cell = malloc(s->cell);
+        fits = p->worker[it].cell != NULL;
+    }
+    return fits ? SN_OK
+                : sn_fail(err, SN_ERR_MEMORY, "no memory to decode %zu images",
+                          n);
+}
+
+static void pass_release(struct pass *p)
+{
+    for (int i = 0; p->why && i < p->n; i++)
+        free(p->why[i]);
+    for (int it = 0; p->worker && it < p->threads; it++)
+        free(p->worker[it].cell);
+    free(p->sound);
+    free(p->why);
+    free(p->worker);
+}
+
+/* Which pictures are not sound, all of them, in their order. */
+static sn_status refuse(const struct pass *p, int bad, struct sn_error *err)
+{
+    struct sn_error list = {0};
+    for (int i = 0; i < p->n; i++)
+        if (!p->sound[i])
+            (void)!sn_fail_more(&list, SN_ERR_INPUT, "  %s", p->why[i]);
+    return sn_fail(err, SN_ERR_INPUT,
+                   "%d of %d images cannot be used; `skip_bad = yes` leaves "
+                   "them out, `supernet data check` lists all\n%.7800s",
+                   bad, p->n, list.text);
+}
+
+void sn_store_keep(struct sn_store *s, const uint8_t *sound, bool cells)
+{
+    struct sn_catalog *c = &s->catalog;
+    const int n = c->n;
+    int to = 0;
+    for (int i = 0; i < n; i++) {
+        if (!sound[i])
+            continue;
+        if (to < i) {
+            c->entry[to] = c->entry[i];
+            s->extent[to] = s->extent[i];
+            if (cells)
+                memcpy(s->cells + (size_t)to * s->cell,
+                       s->cells + (size_t)i * s->cell, s->cell);
+        }
+        to++;
+    }
+    s->bad += n - to;
+    for (int i = n; i < n + c->unlabelled && to < n; i++)
+        c->entry[i - n + to] = c->entry[i];
+    c->n = to;
+}
+
+/* Decodes every picture; what each thread counted is added up. */
+static sn_status decode_all(struct pass *p, bool skip_bad, struct sn_error *err)
+{
+    const int n = p->n;
+    int bad = 0;
+    /* the time a picture takes is anybody's guess; its output is its own */
+#pragma omp parallel for schedule(dynamic, 4)
+    for (int i = 0; i < n; i++)
+        do_one(p, i, &p->worker[omp_get_thread_num()]);
+
+    for (int it = 0; it < p->threads; it++) {
+        if (p->worker[it].no_memory)
+            return sn_fail(err, SN_ERR_MEMORY, "no memory to decode %d images",
+                           n);
+        for (int ic = 0; ic < C; ic++)
+            for (int v = 0; v < 256; v++)
+                p->s->count[ic][v] += p->worker[it].count[ic][v];
+    }
+    for (int i = 0; i < n; i++)
+        bad += !p->sound[i];
+    return bad && !skip_bad ? refuse(p, bad, err) : SN_OK;
+}
+
+/* ---- where the squares go ---- */
+
+static sn_status too_large(double need, double left, struct sn_error *err)
+{
+    char a[SN_QUANTITY_TEXT], b[SN_QUANTITY_TEXT];
+    return sn_fail(err, SN_ERR_MEMORY,
+                   "[data] cache: ram needs %s for the decoded images, and %s "
+                   "are left; disk and off need less",
+                   sn_text_bytes(a, sizeof a, need),
+                   sn_text_bytes(b, sizeof b, left));
+}
+
+/* In memory where half of what is left holds them: the rest is for training. */
+static sn_status choose(struct sn_store *s, enum sn_cache asked,
+                        struct sn_error *err)
+{
+    const size_t left = sn_os_memory_available();
+    const double need = (double)s->catalog.n * (double)s->cell;
+    s->cache = asked;
+    if (asked == SN_CACHE_RAM && left > 0 && need > (double)left)
+        return too_large(need, (double)left, err);
+    if (asked != SN_CACHE_AUTO)
+        return SN_OK;
+    if (left == 0 || need <= (double)left / 2)
+        s->cache = SN_CACHE_RAM;
+    else if (need <= (double)sn_store_file_room() / 2)
+        s->cache = SN_CACHE_DISK;
+    else
+        s->cache = SN_CACHE_OFF;
+    return SN_OK;
+}
+
+static sn_status decode_new(struct sn_store *s, struct sn_store_file *f,
+                            bool skip_bad, struct sn_error *err)
+{
+    struct pass p;
+    struct sn_error unused;
+    sn_status rc = pass_init(&p, s, err);
+    if (rc == SN_OK && s->cache == SN_CACHE_DISK)
+        rc = sn_store_file_make(f, s, err);
+    if (rc == SN_OK)
+        rc = decode_all(&p, skip_bad, err);
+    if (rc == SN_OK) {
+        sn_store_keep(s, p.sound, s->cells != NULL);
+        if (s->cache == SN_CACHE_DISK)
+            rc = sn_store_file_commit(f, s, p.sound, p.n, err);
+        else if (s->cache == SN_CACHE_OFF) /* it only saves time */
+            (void)!sn_store_file_commit(f, s, p.sound, p.n, &unused);
+    }
+    pass_release(&p);
+    return rc;
+}
+
+static sn_status fill(struct sn_store *s, const struct sn_data_options *o,
+                      struct sn_error *err)
+{
+    struct sn_store_file file = {.fd = -1};
+    struct sn_error unused;
+    SN_TRY(choose(s, (enum sn_cache)o->cache, err));
+    sn_status rc = SN_OK;
+    if (s->cache == SN_CACHE_RAM) {
+        s->cells = malloc((size_t)s->catalog.n * s->cell + 1);
+        if (!s->cells)
+            rc = too_large((double)s->catalog.n * (double)s->cell,
+                           (double)sn_os_memory_available(), err);
+    } else if (s->cache == SN_CACHE_DISK) {
+        rc = sn_store_file_open(&file, s, true, o->skip_bad, err);
+    } else {
+        (void)!sn_store_file_open(&file, s, false, o->skip_bad, &unused);
+    }
+    if (rc == SN_OK && !s->found)
+        rc = decode_new(s, &file, o->skip_bad, err);
+    sn_store_file_close(&file);
+    return rc;
+}
+
+sn_status sn_store_open(struct sn_store **store, struct sn_catalog *catalog,
+                        const struct sn_data_options *o, struct sn_error *err)
+{
+    struct sn_store *s = calloc(1, sizeof *s);
+    if (!s) {
+        sn_catalog_release(catalog);
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the images");
+    }
+    s->catalog = *catalog;
+    *catalog = (struct sn_catalog){0};
+    s->side = o->size;
+    s->fit = (enum sn_fit)o->fit;
+    s->cell = (size_t)s->side * (size_t)s->side * C;
+    s->extent = calloc((size_t)s->catalog.n + 1, sizeof *s->extent);
+    sn_status rc = SN_OK;
+    if (!s->extent)
+        rc = sn_fail(err, SN_ERR_MEMORY, "no memory for %d images",
+                     s->catalog.n);
+    if (rc == SN_OK)
+        rc = fill(s, o, err);
+    if (rc == SN_OK)
+        *store = s;
+    else
+        sn_store_close(s);
+    return rc;
+}
+
+void sn_store_close(struct sn_store *s)
+{
+    if (!s)
+        return;
+    if (s->map)
+        munmap(s->map, s->map_bytes);
+    else
+        free(s->cells);
+    free(s->extent);
+    sn_catalog_release(&s->catalog);
+    free(s);
+}

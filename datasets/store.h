@@ -1,0 +1,55 @@
+#ifndef SN_DATASETS_STORE_H
+#define SN_DATASETS_STORE_H
+
+/* The pictures of a catalog as the network sees them: decoded, upright, fitted
+ * to a square.
+ *
+ * Opening a store decodes every file once, on all threads: whether it is sound,
+ * and the mean and deviation of the training pixels, cannot be known otherwise.
+ * What happens to the decoded squares is the cache's business (`cache`):
+ *
+ *   ram    they stay in memory
+ *   disk   they lie in a file under the user's cache folder, mapped into
+ *          memory; the next run over the same files finds it there
+ *   off    they are dropped, and decoded again whenever a batch asks for them
+ *
+ * A square depends on its file, `size` and `fit` alone, so the cache changes no
+ * bit of any result. */
+
+#include <stdbool.h>
+
+#include "datasets/catalog.h"
+#include "datasets/image.h"
+
+enum sn_cache { SN_CACHE_AUTO, SN_CACHE_RAM, SN_CACHE_DISK, SN_CACHE_OFF };
+
+struct sn_store {
+    struct sn_catalog catalog; /* of the sound pictures alone; owned */
+    int side;
+    enum sn_fit fit;
+    enum sn_cache cache;      /* what was chosen: never SN_CACHE_AUTO */
+    bool found;               /* nothing had to be decoded: it was on disk */
+    size_t cell;              /* bytes of a square */
+    uint8_t *cells;           /* [n, side, side, 3]; NULL where cache is off */
+    struct sn_extent *extent; /* [n] owned */
+    uint64_t count[SN_IMAGE_CHANNELS][256]; /* values of the training pixels */
+    int bad;                                /* pictures that were left out */
+    void *map;                              /* of the cache's file, or NULL */
+    size_t map_bytes;
+};
+
+/* Takes the catalog over (it is empty afterwards, also after a failure).
+ * Pictures that cannot be read are SN_ERR_INPUT, all of them listed, or left
+ * out where o->skip_bad says so.  SN_ERR_MEMORY, SN_ERR_OUTPUT (cache = disk).
+ */
+sn_status sn_store_open(struct sn_store **store, struct sn_catalog *catalog,
+                        const struct sn_data_options *o, struct sn_error *err);
+
+/* Decodes picture i anew, into cell [side, side, 3].  SN_ERR_INPUT,
+ * SN_ERR_MEMORY; any thread. */
+sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
+                          struct sn_extent *extent, struct sn_error *err);
+
+void sn_store_close(struct sn_store *s);
+
+#endif
