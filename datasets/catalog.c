@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "datasets/catalog_internal.h"
 
-const char *const sn_part_name[SN_PARTS] = {"train", "val", "test"};
+const char *const sn_part_name[SN_IN_PARTS] = {"train", "val", "test"};
 
 /* ---- names ---- */
 
@@ -23,15 +23,15 @@ int sn_catalog_part(const char *word)
         const char *word;
         enum sn_part part;
     } words[] = {
-        {"train", SN_PART_TRAIN},    {"training", SN_PART_TRAIN},
-        {"val", SN_PART_VAL},        {"valid", SN_PART_VAL},
-        {"validation", SN_PART_VAL}, {"test", SN_PART_TEST},
-        {"testing", SN_PART_TEST},
+        {"train", SN_IN_TRAIN},    {"training", SN_IN_TRAIN},
+        {"val", SN_IN_VAL},        {"valid", SN_IN_VAL},
+        {"validation", SN_IN_VAL}, {"test", SN_IN_TEST},
+        {"testing", SN_IN_TEST},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(word, words[i].word) == 0)
             return (int)words[i].part;
-    return SN_PARTS;
+    return SN_IN_PARTS;
 }
 
 bool sn_catalog_is_picture(const char *name)
@@ -117,7 +117,7 @@ sn_status sn_catalog_add(struct sn_catalog *c, const char *name, int label,
 /* Entries as they are to stand: those without a label behind all others. */
 static int rank(const struct sn_entry *e)
 {
-    return e->label == SN_UNLABELLED ? SN_PARTS : e->part;
+    return e->label == SN_UNLABELLED ? SN_IN_PARTS : e->part;
 }
 
 sn_status sn_catalog_sort(struct sn_catalog *c, struct sn_error *err)
@@ -127,11 +127,11 @@ sn_status sn_catalog_sort(struct sn_catalog *c, struct sn_error *err)
     int to = 0;
     if (!sorted)
         return no_room(all, err);
-    for (int part = 0; part <= SN_PARTS; part++) {
+    for (int part = 0; part <= SN_IN_PARTS; part++) {
         for (int i = 0; i < all; i++)
             if (rank(&c->entry[i]) == part)
                 sorted[to++] = c->entry[i];
-        if (part < SN_PARTS)
+        if (part < SN_IN_PARTS)
             c->n = to;
     }
     c->unlabelled = all - c->n;
@@ -200,14 +200,14 @@ sn_status sn_catalog_set_aside(struct sn_catalog *c, double share,
     for (int label = 0; label < c->classes; label++) {
         int n = 0;
         for (int i = 0; i < c->n; i++)
-            if (c->entry[i].label == label && c->entry[i].part == SN_PART_TRAIN)
+            if (c->entry[i].label == label && c->entry[i].part == SN_IN_TRAIN)
                 index[n++] = i;
         sn_shuffle(index, n, rng, (uint32_t)label);
         int aside = (int)lround(share * n);
         if (aside == 0 && n >= 2)
             aside = 1;
         for (int i = 0; i < aside; i++)
-            c->entry[index[i]].part = SN_PART_TEST;
+            c->entry[index[i]].part = SN_IN_TEST;
     }
     free(index);
     return sn_catalog_sort(c, err);
@@ -216,16 +216,16 @@ sn_status sn_catalog_set_aside(struct sn_catalog *c, double share,
 void sn_catalog_found(const struct sn_catalog *c, char *buf, size_t size)
 {
     char other[SN_CLASS_NAME + 64] = "", loose[64] = "";
-    char part[SN_PARTS][64] = {""};
-    for (int ip = 0; ip < SN_PARTS; ip++) {
+    char part[SN_IN_PARTS][64] = {""};
+    for (int ip = 0; ip < SN_IN_PARTS; ip++) {
         const int n = sn_catalog_count(c, (enum sn_part)ip);
         if (n == 0 && !c->given[ip][0])
             continue;
         snprintf(part[ip], sizeof part[ip], "%s%s %d%s", ip ? ", " : "",
                  c->given[ip][0] ? c->given[ip] : sn_part_name[ip], n,
-                 c->given[ip][0]       ? ""
-                 : ip == SN_PART_TRAIN ? " (no parts of its own)"
-                                       : " set aside");
+                 c->given[ip][0]     ? ""
+                 : ip == SN_IN_TRAIN ? " (no parts of its own)"
+                                     : " set aside");
     }
     if (c->unlabelled)
         snprintf(loose, sizeof loose, "; %d images of no class, not used",

@@ -9,9 +9,9 @@
 
 #include "datasets/dataset.h"
 
-enum sn_part { SN_PART_TRAIN, SN_PART_VAL, SN_PART_TEST, SN_PARTS };
+enum sn_part { SN_IN_TRAIN, SN_IN_VAL, SN_IN_TEST, SN_IN_PARTS };
 
-extern const char *const sn_part_name[SN_PARTS]; /* train, val, test */
+extern const char *const sn_part_name[SN_IN_PARTS]; /* train, val, test */
 
 #define SN_UNLABELLED (-1)
 
@@ -31,8 +31,8 @@ struct sn_catalog {
     int n, room;
     int classes;
     char (*class_name)[SN_CLASS_NAME]; /* [SN_MAX_CLASSES] owned */
-    char given[SN_PARTS][16];  /* what the set calls its parts; "" where it has
-                                * none of its own */
+    char given[SN_IN_PARTS][16]; /* what the set calls its parts; "" where it
+                                  * has none of its own */
     int unlabelled;            /* pictures of no class: entries n, n + 1, ... */
     int others;                /* files whose name is not that of a picture */
     char other[SN_CLASS_NAME]; /* one of them */

@@ -12,7 +12,7 @@
 #define SN_CATALOG_MAX 100000000 /* images */
 
 /* The part that a folder or a word of a list names, in any case: train, val,
- * valid, validation, test, ...; SN_PARTS for any other word. */
+ * valid, validation, test, ...; SN_IN_PARTS for any other word. */
 int sn_catalog_part(const char *word);
 
 /* Whether a file's name ends like a picture's. */

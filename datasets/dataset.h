@@ -37,8 +37,8 @@ struct sn_images {
     /* Pictures of files (folder, list): pixels are borrowed from the store, or
      * NULL where each is decoded when it is asked for. */
     const struct sn_store *store; /* borrowed, or NULL */
-    int first;    /* the store's picture that is image 0 here */
-    bool on_disk; /* pixels are a mapped file */
+    int first;                    /* the store's picture that is image 0 here */
+    bool on_disk;                 /* pixels are a mapped file */
 };
 
 struct sn_dataset {

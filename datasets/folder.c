@@ -170,7 +170,7 @@ static sn_status unknown_class(const struct place *p, const char *name)
     const char *near = sn_nearest(name, names, (size_t)p->c->classes);
     return sn_fail(
         p->err, SN_ERR_INPUT, "%s/%s/%s: a class that %s does not have%s%s%s",
-        p->c->root, p->at, name, p->c->given[SN_PART_TRAIN],
+        p->c->root, p->at, name, p->c->given[SN_IN_TRAIN],
         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
@@ -221,7 +221,7 @@ static sn_status find_parts(struct place *p, struct dirent **entry, int n)
 {
     for (int i = 0; i < n; i++) {
         const int part = sn_catalog_part(entry[i]->d_name);
-        if (part == SN_PARTS || !is_folder(p, entry[i]))
+        if (part == SN_IN_PARTS || !is_folder(p, entry[i]))
             continue;
         char *given = p->c->given[part];
         if (given[0])
@@ -241,7 +241,7 @@ static sn_status walk_rest(struct place *p, struct dirent **entry, int n)
     for (int i = 0; i < n && rc == SN_OK; i++) {
         const char *name = entry[i]->d_name;
         const bool folder = is_folder(p, entry[i]);
-        if (folder && sn_catalog_part(name) < SN_PARTS)
+        if (folder && sn_catalog_part(name) < SN_IN_PARTS)
             continue;
         if (!folder && !sn_catalog_is_picture(name)) {
             sn_catalog_other(p->c, name);
@@ -250,8 +250,8 @@ static sn_status walk_rest(struct place *p, struct dirent **entry, int n)
         const int cut = enter(p, name);
         if (cut < 0)
             continue; /* it would be of no class in any case */
-        rc = folder ? walk(p, SN_UNLABELLED, SN_PART_TRAIN)
-                    : sn_catalog_add(p->c, p->at, SN_UNLABELLED, SN_PART_TRAIN,
+        rc = folder ? walk(p, SN_UNLABELLED, SN_IN_TRAIN)
+                    : sn_catalog_add(p->c, p->at, SN_UNLABELLED, SN_IN_TRAIN,
                                      p->err);
         leave(p, cut);
     }
@@ -260,12 +260,12 @@ static sn_status walk_rest(struct place *p, struct dirent **entry, int n)
 
 static sn_status walk_parts(struct place *p)
 {
-    for (int part = 0; part < SN_PARTS; part++) {
+    for (int part = 0; part < SN_IN_PARTS; part++) {
         if (!p->c->given[part][0])
             continue;
         const int cut = enter(p, p->c->given[part]);
         SN_CHECK(cut >= 0);
-        SN_TRY(walk_classes(p, (enum sn_part)part, part == SN_PART_TRAIN));
+        SN_TRY(walk_classes(p, (enum sn_part)part, part == SN_IN_TRAIN));
         leave(p, cut);
     }
     return SN_OK;
@@ -275,16 +275,16 @@ static sn_status walk_root(struct place *p, struct dirent **entry, int n)
 {
     struct sn_catalog *c = p->c;
     SN_TRY(find_parts(p, entry, n));
-    if (c->given[SN_PART_TRAIN][0]) {
+    if (c->given[SN_IN_TRAIN][0]) {
         SN_TRY(walk_parts(p));
         return walk_rest(p, entry, n);
     }
-    for (int part = 0; part < SN_PARTS; part++)
+    for (int part = 0; part < SN_IN_PARTS; part++)
         if (c->given[part][0])
             return sn_fail(p->err, SN_ERR_INPUT,
                            "%s: has a folder %s but none named train", c->root,
                            c->given[part]);
-    return walk_classes(p, SN_PART_TRAIN, true);
+    return walk_classes(p, SN_IN_TRAIN, true);
 }
 
 sn_status sn_folder_open(struct sn_catalog *c, const char *path,
@@ -310,8 +310,8 @@ sn_status sn_folder_open(struct sn_catalog *c, const char *path,
         return sn_fail(err, SN_ERR_INPUT,
                        "%s%s%s: holds %d folder%s, expected at least 2: one "
                        "for each class",
-                       path, c->given[SN_PART_TRAIN][0] ? "/" : "",
-                       c->given[SN_PART_TRAIN], c->classes,
+                       path, c->given[SN_IN_TRAIN][0] ? "/" : "",
+                       c->given[SN_IN_TRAIN], c->classes,
                        c->classes == 1 ? "" : "s");
     return rc;
 }

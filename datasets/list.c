@@ -165,8 +165,8 @@ static sn_status take_row(struct csv *f, struct sn_catalog *c,
         return SN_OK;
     }
     const int part =
-        value[SPLIT][0] ? sn_catalog_part(value[SPLIT]) : SN_PART_TRAIN;
-    if (part == SN_PARTS) {
+        value[SPLIT][0] ? sn_catalog_part(value[SPLIT]) : SN_IN_TRAIN;
+    if (part == SN_IN_PARTS) {
         fault(f, "expected train, val or test as the split, found",
               value[SPLIT]);
         return SN_OK;
@@ -246,9 +246,9 @@ sn_status sn_list_open(struct sn_catalog *c, const char *path,
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: names %d class%s, expected at least 2", path,
                        c->classes, c->classes == 1 ? "" : "es");
-    if (!c->given[SN_PART_TRAIN][0] &&
-        (c->given[SN_PART_VAL][0] || c->given[SN_PART_TEST][0]))
-        snprintf(c->given[SN_PART_TRAIN], sizeof c->given[SN_PART_TRAIN], "%s",
-                 sn_part_name[SN_PART_TRAIN]);
+    if (!c->given[SN_IN_TRAIN][0] &&
+        (c->given[SN_IN_VAL][0] || c->given[SN_IN_TEST][0]))
+        snprintf(c->given[SN_IN_TRAIN], sizeof c->given[SN_IN_TRAIN], "%s",
+                 sn_part_name[SN_IN_TRAIN]);
     return sort_classes(c, err);
 }

@@ -14,11 +14,11 @@
 static sn_status check_parts(const struct sn_catalog *c, struct sn_error *err)
 {
     for (int label = 0; label < c->classes; label++)
-        if (sn_catalog_class(c, SN_PART_TRAIN, label) == 0)
+        if (sn_catalog_class(c, SN_IN_TRAIN, label) == 0)
             return sn_fail(err, SN_ERR_INPUT,
                            "%s: class %s has no training images", c->root,
                            c->class_name[label]);
-    if (sn_catalog_count(c, SN_PART_TEST) == 0)
+    if (sn_catalog_count(c, SN_IN_TEST) == 0)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: there are no test images, and no class has two "
                        "images to set one aside for testing",
@@ -61,14 +61,14 @@ static void say_found(struct sn_dataset *set)
 }
 
 sn_status sn_photos_read(struct sn_dataset *set,
-                           const struct sn_data_options *o, uint64_t seed,
-                           struct sn_error *err)
+                         const struct sn_data_options *o, uint64_t seed,
+                         struct sn_error *err)
 {
     struct sn_catalog catalog;
     (void)seed; /* what is set aside for testing is so for every seed */
     SN_TRY(sn_catalog_open(&catalog, o, err));
     sn_status rc = SN_OK;
-    if (sn_catalog_count(&catalog, SN_PART_TEST) == 0)
+    if (sn_catalog_count(&catalog, SN_IN_TEST) == 0)
         rc = sn_catalog_set_aside(&catalog, o->test_share, err);
     if (rc == SN_OK)
         rc = check_parts(&catalog, err);
@@ -80,9 +80,9 @@ sn_status sn_photos_read(struct sn_dataset *set,
 
     const struct sn_store *s = set->store;
     const struct sn_catalog *c = &s->catalog;
-    const int test = sn_catalog_count(c, SN_PART_TEST);
+    const int test = sn_catalog_count(c, SN_IN_TEST);
     SN_TRY(check_parts(c, err)); /* once more: the bad ones are gone */
-    set->own_val = sn_catalog_count(c, SN_PART_VAL);
+    set->own_val = sn_catalog_count(c, SN_IN_VAL);
     set->classes = c->classes;
     memcpy(set->class_name, c->class_name,
            (size_t)c->classes * sizeof *set->class_name);

@@ -67,7 +67,7 @@ static void do_one(struct pass *p, int i, struct worker *w)
     switch (sn_store_decode(s, i, cell, &s->extent[i], &why)) {
     case SN_OK:
         p->sound[i] = 1;
-        if (s->catalog.entry[i].part == SN_PART_TRAIN)
+        if (s->catalog.entry[i].part == SN_IN_TRAIN)
             count_values(w->count, cell, s->side, s->extent[i]);
         return;
     case SN_ERR_MEMORY:

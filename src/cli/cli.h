@@ -23,7 +23,7 @@ struct sn_cli {
     unsigned isa;    /* --isa, else all there is */
     bool json, quiet, force, verbose;
     bool onnx, raw_input;
-    const char *resume, *latency, *split, *confusion;
+    const char *resume, *latency, *split, *confusion, *format;
     const char *command; /* the whole command line, for the records */
 };
 

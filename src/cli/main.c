@@ -14,6 +14,7 @@
 #include "base/nearest.h"
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/data.h"
 #include "job/job.h"
 
 /* ---- tables ---- */
@@ -43,6 +44,14 @@ static const struct command commands[] = {
      sn_cli_eval},
     {"export", "RUN|FILE", false, NULL, "NRo",
      "a finished net as a file that other programs run", sn_cli_export},
+    {"data check", "CONFIG.ini|DIR|LIST.csv", true, NULL, "sS",
+     "what is wrong with the images: broken, doubled, unlabelled, ...",
+     sn_cli_data_check},
+    {"data mosaic", "CONFIG.ini|DIR|LIST.csv", true, NULL, "soS",
+     "one PNG of training images as the net sees them", sn_cli_data_mosaic},
+    {"data write", "CONFIG.ini|DIR|LIST.csv", true, NULL, "soSF",
+     "images as folders of JPEGs, as set = folder reads them",
+     sn_cli_data_write},
     {"info", NULL, true, NULL, "", "version, processor, libraries, memory",
      sn_cli_info},
 };
@@ -70,6 +79,7 @@ static const struct flag flags[] = {
      "with --resume: under another instruction set"},
     {"verbose", 'v', true, NULL, false,
      "tells after each phase where its time went"},
+    {"format", 'F', false, "jpg|png", false, "of the pictures; jpg"},
     {"latency", 'l', false, "TIME", false,
      "the budget: '2 ms', or '50 %' of the baseline's"},
     {"split", 'p', false, "test|val|train", false, "the images to evaluate on"},
@@ -154,7 +164,7 @@ static sn_status help(const struct command *c, struct sn_error *err)
         sn_text_add(&t, "supernet COMMAND [FLAGS]: finds, trains and compares "
                         "small image networks\n\n");
         for (int i = 0; i < COMMANDS; i++)
-            sn_text_add(&t, "  %-8s %s\n", commands[i].name, commands[i].help);
+            sn_text_add(&t, "  %-11s %s\n", commands[i].name, commands[i].help);
         sn_text_add(&t, "\nflags of all commands (supernet COMMAND -h shows "
                         "the others):\n");
     }
@@ -175,18 +185,24 @@ static sn_status unknown(struct sn_error *err, const char *what,
                    near ? prefix : "", near ? near : "", near ? "'?" : "");
 }
 
-static sn_status find_command(const struct command **found, const char *word,
-                              struct sn_error *err)
+/* The command that begins at word[0]; some are two words: `data check`.  *words
+ * is how many it was. */
+static sn_status find_command(const struct command **found, int *words,
+                              char **word, int n, struct sn_error *err)
 {
     const char *names[COMMANDS];
+    char both[64];
+    *words = n > 1 && strcmp(word[0], "data") == 0 ? 2 : 1;
+    snprintf(both, sizeof both, "%s%s%s", word[0], *words > 1 ? " " : "",
+             *words > 1 ? word[1] : "");
     for (int i = 0; i < COMMANDS; i++) {
         names[i] = commands[i].name;
-        if (strcmp(word, names[i]) == 0) {
+        if (strcmp(both, names[i]) == 0) {
             *found = &commands[i];
             return SN_OK;
         }
     }
-    return unknown(err, "command", word, sn_nearest(word, names, COMMANDS), "");
+    return unknown(err, "command", both, sn_nearest(both, names, COMMANDS), "");
 }
 
 static sn_status unknown_flag(const char *word, struct sn_error *err)
@@ -269,6 +285,9 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
                          : sn_fail(err, SN_ERR_CONFIG, "-o: the name is empty");
     case 'r':
         a->resume = argument;
+        return SN_OK;
+    case 'F':
+        a->format = argument;
         return SN_OK;
     case 'l':
         a->latency = argument;
@@ -390,6 +409,7 @@ static sn_status run(int argc, char **argv, struct sn_error *err)
     const struct command *c = NULL;
     struct sn_cli a = {.isa = sn_cpu_isa()};
     enum wish wish = RUN;
+    int words;
     if (argc < 2) {
         SN_TRY(help(NULL, err));
         return sn_fail(err, SN_ERR_CONFIG, "expected a command");
@@ -398,17 +418,17 @@ static sn_status run(int argc, char **argv, struct sn_error *err)
         return help(NULL, err);
     if (strcmp(argv[1], "help") == 0) {
         if (argc > 2)
-            SN_TRY(find_command(&c, argv[2], err));
+            SN_TRY(find_command(&c, &words, argv + 2, argc - 2, err));
         return help(c, err);
     }
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0)
         return sn_cli_print("supernet " SN_VERSION "\n", err);
     if (argv[1][0] == '-')
         return unknown_flag(argv[1], err);
-    SN_TRY(find_command(&c, argv[1], err));
+    SN_TRY(find_command(&c, &words, argv + 1, argc - 1, err));
     char *command = join_command(argc, argv);
     a.command = command;
-    sn_status rc = parse(&a, c, argc - 1, argv + 1, &wish, err);
+    sn_status rc = parse(&a, c, argc - words, argv + words, &wish, err);
     if (rc == SN_OK && wish == HELP)
         rc = help(c, err);
     else if (rc == SN_OK && wish == VERSION)

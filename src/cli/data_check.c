@@ -1,0 +1,193 @@
+/* supernet data check: everything that is wrong with a set's images. */
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/data.h"
+#include "datasets/inspect.h"
+
+enum { SHOWN = 20, CLASSES_SHOWN = 40 }; /* lines of a kind; --json has all */
+
+static const char *const heading[SN_FINDINGS] = {
+    [SN_FIND_BROKEN] = "cannot be read",
+    [SN_FIND_UNLABELLED] = "of no class",
+    [SN_FIND_EMPTY] = "classes without training images",
+    [SN_FIND_LEAK] = "the same picture in two parts",
+    [SN_FIND_CONFLICT] = "the same picture in two classes",
+    [SN_FIND_DOUBLE] = "the same picture twice in a class",
+    [SN_FIND_FEW] = "classes with few images",
+    [SN_FIND_OTHER] = "not read as pictures",
+};
+
+static const char *file_of(const struct sn_inspection *it, int entry)
+{
+    return it->catalog.names + it->catalog.entry[entry].name;
+}
+
+/* ---- text ---- */
+
+static void add_classes(struct sn_text *t, const struct sn_catalog *c)
+{
+    const int shown = c->classes > CLASSES_SHOWN ? SHOWN : c->classes;
+    sn_text_add(t, "%-8s %-32s %8s %8s %8s\n", "classes", "", "train", "val",
+                "test");
+    for (int label = 0; label < shown; label++)
+        sn_text_add(t, "%-8s %-32.63s %8d %8d %8d\n", "", c->class_name[label],
+                    sn_catalog_class(c, SN_IN_TRAIN, label),
+                    sn_catalog_class(c, SN_IN_VAL, label),
+                    sn_catalog_class(c, SN_IN_TEST, label));
+    if (shown < c->classes)
+        sn_text_add(t, "%-8s ... and %d more\n", "", c->classes - shown);
+}
+
+static void add_finding(struct sn_text *t, const struct sn_inspection *it,
+                        const struct sn_finding *f)
+{
+    sn_text_add(t, "  ");
+    if (f->entry >= 0)
+        sn_text_add(t, "%s", file_of(it, f->entry));
+    if (f->other >= 0)
+        sn_text_add(t, " is %s", file_of(it, f->other));
+    if (f->text)
+        sn_text_add(t, "%s%s", f->entry >= 0 ? ": " : "", f->text);
+    sn_text_add(t, "\n");
+}
+
+static void add_findings(struct sn_text *t, const struct sn_inspection *it)
+{
+    int shown = 0;
+    for (int i = 0; i < it->n; i++) {
+        const enum sn_finding_kind kind = it->finding[i].kind;
+        if (i == 0 || kind != it->finding[i - 1].kind) {
+            sn_text_add(t, "%-8s %s: %d\n",
+                        kind <= SN_FIND_LAST_ERROR ? "error" : "note",
+                        heading[kind], it->count[kind]);
+            shown = 0;
+        }
+        if (shown++ < SHOWN)
+            add_finding(t, it, &it->finding[i]);
+        else if (shown == SHOWN + 1)
+            sn_text_add(t, "  ... and %d more, which --json lists\n",
+                        it->count[kind] - SHOWN);
+    }
+}
+
+static void add_report(struct sn_text *t, const struct sn_inspection *it)
+{
+    const struct sn_catalog *c = &it->catalog;
+    char found[512];
+    const int errors = sn_inspection_errors(it);
+    sn_catalog_found(c, found, sizeof found);
+    sn_text_add(t, "%-8s %s\n%-8s %s\n", "data", c->root, "", found);
+    if (it->sound)
+        sn_text_add(t,
+                    "%-8s width %d to %d, median %d; height %d to %d, median "
+                    "%d\n",
+                    "sizes", it->w.least, it->w.most, it->w.median, it->h.least,
+                    it->h.most, it->h.median);
+    add_classes(t, c);
+    add_findings(t, it);
+    sn_text_add(t, "%-8s %d of %d images can be read; %d error%s, %d note%s\n",
+                "result", it->sound, c->n + c->unlabelled, errors,
+                errors == 1 ? "" : "s", it->n - errors,
+                it->n - errors == 1 ? "" : "s");
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_classes(const struct sn_catalog *c)
+{
+    json_t *all = json_array();
+    for (int label = 0; label < c->classes; label++)
+        json_array_append_new(
+            all, json_pack("{s:s, s:i, s:i, s:i}", "name", c->class_name[label],
+                           "train", sn_catalog_class(c, SN_IN_TRAIN, label),
+                           "val", sn_catalog_class(c, SN_IN_VAL, label), "test",
+                           sn_catalog_class(c, SN_IN_TEST, label)));
+    return all;
+}
+
+/* A text as JSON can have it: names of files need not be UTF-8. */
+static json_t *json_name(const char *name)
+{
+    json_t *text = json_string(name);
+    if (text)
+        return text;
+    struct sn_text t = {0};
+    for (; *name; name++)
+        sn_text_add(&t, (unsigned char)*name < 0x80 ? "%c" : "\\x%02x",
+                    (unsigned char)*name);
+    char *plain = sn_text_take(&t);
+    text = plain ? json_string(plain) : NULL;
+    free(plain);
+    return text;
+}
+
+static json_t *json_findings(const struct sn_inspection *it)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < it->n; i++) {
+        const struct sn_finding *f = &it->finding[i];
+        json_t *o = json_pack("{s:s, s:b}", "kind", sn_finding_name[f->kind],
+                              "error", f->kind <= SN_FIND_LAST_ERROR);
+        if (o && f->entry >= 0)
+            json_object_set_new(o, "file", json_name(file_of(it, f->entry)));
+        if (o && f->other >= 0)
+            json_object_set_new(o, "same_as", json_name(file_of(it, f->other)));
+        if (o && f->text)
+            json_object_set_new(o, "text", json_name(f->text));
+        json_array_append_new(all, o);
+    }
+    return all;
+}
+
+static char *check_json(const struct sn_inspection *it)
+{
+    const struct sn_catalog *c = &it->catalog;
+    const int errors = sn_inspection_errors(it);
+    json_t *o = json_pack(
+        "{s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b,"
+        " s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i}, s:o, s:o}",
+        "path", json_name(c->root), "images", c->n + c->unlabelled, "sound",
+        it->sound, "train", sn_catalog_count(c, SN_IN_TRAIN), "val",
+        sn_catalog_count(c, SN_IN_VAL), "test", sn_catalog_count(c, SN_IN_TEST),
+        "unlabelled", c->unlabelled, "errors", errors, "notes", it->n - errors,
+        "ok", errors == 0, "width", "least", it->w.least, "median",
+        it->w.median, "most", it->w.most, "height", "least", it->h.least,
+        "median", it->h.median, "most", it->h.most, "classes", json_classes(c),
+        "findings", json_findings(it));
+    char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    return text;
+}
+
+/* ---- the command ---- */
+
+sn_status sn_cli_data_check(const struct sn_cli *a, struct sn_error *err)
+{
+    struct sn_cli_data d;
+    struct sn_inspection it = {0};
+    struct sn_text t = {0};
+    SN_TRY(sn_cli_data_options(&d, a, err));
+    if (d.data.set != SN_DATA_FOLDER && d.data.set != SN_DATA_LIST)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "data check: is for images of one's own, set = folder "
+                       "or set = list; the other sets are checked whenever "
+                       "they are read");
+    SN_TRY(sn_inspect(&it, &d.data, err));
+    sn_status rc = SN_OK;
+    if (a->json) {
+        rc = sn_cli_print_owned(check_json(&it), err);
+    } else {
+        add_report(&t, &it);
+        rc = sn_cli_print_text(&t, err);
+    }
+    const int errors = sn_inspection_errors(&it);
+    if (rc == SN_OK && errors)
+        rc = sn_fail(err, SN_ERR_INPUT, "%s: %d error%s in the data",
+                     it.catalog.root, errors, errors == 1 ? "" : "s");
+    sn_inspection_release(&it);
+    return rc;
+}
