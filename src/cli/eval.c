@@ -62,11 +62,22 @@ static char *eval_json(const struct sn_file_eval *e, const char *split)
     return text;
 }
 
-static void add_class(struct sn_text *t, const struct sn_file_eval *e, int il)
+static int longest_name(const struct sn_file_eval *e)
+{
+    int most = 0;
+    for (int il = 0; il < e->classes; il++) {
+        const int n = (int)strlen(e->class_name[il]);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static void add_class(struct sn_text *t, const struct sn_file_eval *e, int il,
+                      int width)
 {
     const struct sn_class_eval c = sn_class_eval(e, il);
-    sn_text_add(t, "%-8s %-32s %6ld ", il ? "" : "class", e->class_name[il],
-                c.images);
+    sn_text_add(t, "%-8s %-*s %6ld ", il ? "" : "class", width,
+                e->class_name[il], c.images);
     if (c.images)
         sn_text_add(t, "%7.2f %%", 100 * (double)c.correct / (double)c.images);
     if (c.taken_for >= 0)
@@ -87,7 +98,7 @@ static sn_status print(const struct sn_cli *a, const struct sn_file_eval *e,
     sn_text_add(&t, "%-8s accuracy %.2f %% (%d right), loss %.4f\n", "result",
                 100 * e->eval.accuracy, e->eval.correct, e->eval.loss);
     for (int il = 0; il < e->classes; il++)
-        add_class(&t, e, il);
+        add_class(&t, e, il, longest_name(e));
     if (a->confusion)
         sn_text_add(&t, "%-8s %s\n", "matrix", a->confusion);
     return sn_cli_print_text(&t, err);

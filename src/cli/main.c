@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/nearest.h"
 #include "base/os.h"
 #include "cli/cli.h"
@@ -42,6 +43,8 @@ static const struct command commands[] = {
     {"eval", "RUN|FILE", false, NULL, "pM",
      "accuracy of a finished net, from its subnet.safetensors alone",
      sn_cli_eval},
+    {"predict", "RUN|FILE", false, "IMAGE|DIR...", "TC",
+     "what a finished net says of pictures", sn_cli_predict},
     {"export", "RUN|FILE", false, NULL, "NRo",
      "a finished net as a file that other programs run", sn_cli_export},
     {"data check", "CONFIG.ini|DIR|LIST.csv", true, NULL, "sS",
@@ -85,6 +88,8 @@ static const struct flag flags[] = {
     {"split", 'p', false, "test|val|train", false, "the images to evaluate on"},
     {"confusion", 'M', false, "FILE", false,
      "writes the confusion matrix as CSV"},
+    {"top", 'T', false, "N", false, "the N most probable classes; 5"},
+    {"csv", 'C', false, NULL, false, "rows of comma-separated values"},
     {"onnx", 'N', false, NULL, false, "as an ONNX file"},
     {"raw-input", 'R', false, NULL, false,
      "no pre-processing: it takes normalised floats"},
@@ -228,15 +233,15 @@ static sn_status add_override(struct sn_cli *a, const char *text,
     return SN_OK;
 }
 
-static sn_status read_threads(struct sn_cli *a, const char *text,
-                              struct sn_error *err)
+static sn_status read_count(int *count, const char *flag, const char *text,
+                            int most, struct sn_error *err)
 {
     const struct sn_option row = {
-        .key = "jobs", .type = SN_OPT_INT, .min = 1, .max = 1024, .unit = ""};
+        .key = flag, .type = SN_OPT_INT, .min = 1, .max = most, .unit = ""};
     struct sn_error why;
-    if (sn_option_parse(&row, &a->threads, text, NULL, &why) == SN_OK)
+    if (sn_option_parse(&row, count, text, NULL, &why) == SN_OK)
         return SN_OK;
-    return sn_fail(err, SN_ERR_CONFIG, "-j: %s", why.text);
+    return sn_fail(err, SN_ERR_CONFIG, "%s: %s", flag, why.text);
 }
 
 static sn_status read_isa(struct sn_cli *a, const char *text,
@@ -276,7 +281,7 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
     case 'S':
         return add_seed(a, argument, err);
     case 'j':
-        return read_threads(a, argument, err);
+        return read_count(&a->threads, "-j", argument, 1024, err);
     case 'i':
         return read_isa(a, argument, err);
     case 'o':
@@ -298,6 +303,11 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
     case 'M':
         a->confusion = argument;
         return SN_OK;
+    case 'C':
+        a->csv = true;
+        return SN_OK;
+    case 'T':
+        return read_count(&a->top, "--top", argument, SN_MAX_CLASSES, err);
     case 'N':
         a->onnx = true;
         return SN_OK;

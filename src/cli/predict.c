@@ -1,0 +1,170 @@
+/* supernet predict: what a finished net says of pictures. */
+
+#include <jansson.h>
+#include <omp.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "job/job.h"
+#include "job/predict.h"
+
+enum { TOP = 5 };
+
+/* What is told so far. */
+struct telling {
+    const struct sn_cli *cli;
+    int top;
+    json_t *list;            /* --json: the pictures */
+    struct sn_error *faults; /* of pictures that could not be read */
+    int read, refused;
+};
+
+/* Index of the class of rank `rank` (0: the most probable).  The list is short
+ * where it is walked often: --top is small. */
+static int class_of_rank(const struct sn_prediction *p, int rank)
+{
+    for (int ic = 0; ic < p->classes; ic++) {
+        const double own = p->probability[ic];
+        int before = 0; /* classes that come first; equal ones by index */
+        for (int jc = 0; jc < p->classes; jc++) {
+            const double other = p->probability[jc];
+            before += other > own || (other == own && jc < ic);
+        }
+        if (before == rank)
+            return ic;
+    }
+    return 0;
+}
+
+/* ---- forms ---- */
+
+static void add_text(struct sn_text *t, const struct telling *s,
+                     const struct sn_prediction *p)
+{
+    sn_text_add(t, "%s:", p->path);
+    for (int rank = 0; rank < s->top && rank < p->classes; rank++) {
+        const int ic = class_of_rank(p, rank);
+        sn_text_add(t, "%s %s %.2f %%", rank ? "," : "", p->class_name[ic],
+                    100 * p->probability[ic]);
+    }
+    sn_text_add(t, "\n");
+}
+
+static void add_rows(struct sn_text *t, const struct telling *s,
+                     const struct sn_prediction *p)
+{
+    char real[32];
+    for (int rank = 0; rank < s->top && rank < p->classes; rank++) {
+        const int ic = class_of_rank(p, rank);
+        sn_text_add_csv(t, p->path);
+        sn_text_add(t, ",%d,%d,", rank + 1, ic);
+        sn_text_add_csv(t, p->class_name[ic]);
+        sn_text_add(t, ",%s\n",
+                    sn_text_real(real, sizeof real, p->probability[ic]));
+    }
+}
+
+static json_t *picture_json(const struct telling *s,
+                            const struct sn_prediction *p)
+{
+    json_t *top = json_array(), *logits = json_array();
+    if (p->why) {
+        json_decref(top);
+        json_decref(logits);
+        return json_pack("{s:s, s:s}", "file", p->path, "error", p->why);
+    }
+    for (int rank = 0; rank < s->top && rank < p->classes; rank++) {
+        const int ic = class_of_rank(p, rank);
+        json_array_append_new(
+            top, json_pack("{s:s, s:i, s:f}", "class", p->class_name[ic],
+                           "label", ic, "probability", p->probability[ic]));
+    }
+    for (int ic = 0; ic < p->classes; ic++)
+        json_array_append_new(logits, json_real((double)p->logits[ic]));
+    return json_pack("{s:s, s:o, s:o}", "file", p->path, "top", top, "logits",
+                     logits);
+}
+
+/* ---- pictures as they come ---- */
+
+static sn_status tell(void *context, const struct sn_prediction *p,
+                      struct sn_error *err)
+{
+    struct telling *s = context;
+    struct sn_text t = {0};
+    if (p->why) {
+        s->refused++;
+        (void)sn_fail_more(s->faults, SN_ERR_INPUT, "%s", p->why);
+    } else {
+        s->read++;
+    }
+    if (s->cli->json)
+        return json_array_append_new(s->list, picture_json(s, p)) == 0
+                   ? SN_OK
+                   : sn_fail(err, SN_ERR_MEMORY, "no memory for the output");
+    if (p->why)
+        return SN_OK;
+    if (s->cli->csv)
+        add_rows(&t, s, p);
+    else
+        add_text(&t, s, p);
+    return sn_cli_print_text(&t, err);
+}
+
+static sn_status finish(struct telling *s, struct sn_error *err)
+{
+    if (s->cli->json) {
+        json_t *o = json_pack("{s:s, s:O}", "net", s->cli->operand, "pictures",
+                              s->list);
+        char *text =
+            o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+        json_decref(o);
+        SN_TRY(sn_cli_print_owned(text, err));
+    }
+    if (!s->refused)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_INPUT, "%d of %d pictures were not read:\n%s",
+                   s->refused, s->refused + s->read, s->faults->text);
+}
+
+static sn_status run(struct telling *s, const struct sn_pictures *pictures,
+                     struct sn_error *err)
+{
+    const struct sn_run_options none = {0};
+    const struct sn_predict_request request = {
+        .from = s->cli->operand,
+        .pictures = pictures,
+        .isa = s->cli->isa,
+        .threads = sn_job_threads(s->cli->threads, &none)};
+    omp_set_num_threads(request.threads);
+    s->list = json_array();
+    s->faults = calloc(1, sizeof *s->faults);
+    if (!s->list || !s->faults)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the output");
+    if (s->cli->csv)
+        SN_TRY(sn_cli_print("file,rank,label,class,probability\n", err));
+    SN_TRY(sn_predict(&request, tell, s, err));
+    return finish(s, err);
+}
+
+sn_status sn_cli_predict(const struct sn_cli *a, struct sn_error *err)
+{
+    struct sn_pictures pictures = {0};
+    struct telling s = {.cli = a, .top = a->top ? a->top : TOP};
+    sn_status rc = SN_OK;
+    if (a->n_more == 0)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "predict: expected pictures or folders behind '%s'",
+                       a->operand);
+    if (a->json && a->csv)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "predict: --csv cannot stand beside --json");
+    for (int i = 0; rc == SN_OK && i < a->n_more; i++)
+        rc = sn_pictures_add(&pictures, a->more[i], err);
+    if (rc == SN_OK)
+        rc = run(&s, &pictures, err);
+    json_decref(s.list);
+    free(s.faults);
+    sn_pictures_release(&pictures);
+    return rc;
+}

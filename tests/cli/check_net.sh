@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# What is done with a finished net: eval, predict, export; what they say, what
+# they write, how they end.
+set -u
+cd "$(dirname "$0")/../.."
+supernet=${BUILD:-build}/supernet
+[[ $supernet == /* ]] || supernet=$PWD/$supernet
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0 failed=0 skipped=0
+export OMP_NUM_THREADS=1
+
+cat >tiny.ini <<INI
+[data]
+set = scenes
+train = 120
+test = 40
+size = 16
+[target]
+file = $root/configs/targets/ne-1s.ini
+[space]
+stem = 8
+stem_stride = 2
+head = none
+act = relu6
+[stage.1]
+width = 16
+[search]
+mode = none
+[train]
+epochs = 1
+batch = 16
+INI
+
+verdict() { # NAME STATUS
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $1"
+    fi
+}
+
+# expect CODE 'REGEX' ARGUMENTS...: the status, and what stderr says.
+expect() {
+    local code=$1 text=$2 got
+    shift 2
+    "$supernet" "$@" >out 2>err </dev/null
+    got=$?
+    [ $got -eq "$code" ] && grep -qE -- "$text" err
+    verdict "supernet $*: status $got, expected $code; '$text' in: $(cat err)" $?
+}
+
+# shows 'REGEX' ARGUMENTS...: ends well, and stdout says so.
+shows() {
+    local text=$1
+    shift
+    "$supernet" "$@" >out 2>err </dev/null && grep -qE -- "$text" out
+    verdict "supernet $* shows '$text': $(cat out err)" $?
+}
+
+# A BMP of 24 bits, N x N pixels of one colour: bmp FILE N R G B
+bmp() {
+    local row=$((($2 * 3 + 3) / 4 * 4)) pixel line=
+    local bytes=$((row * $2))
+    pixel=$(printf '\\x%02x\\x%02x\\x%02x' "$5" "$4" "$3")
+    for ((x = 0; x < $2; x++)); do line+=$pixel; done
+    for ((x = $2 * 3; x < row; x++)); do line+='\x00'; done
+    le4() { printf "\\x$(printf %02x $(($1 & 255)))\\x$(printf %02x $(($1 >> 8 & 255)))\\x$(printf %02x $(($1 >> 16 & 255)))\\x00"; }
+    {
+        printf 'BM'
+        le4 $((54 + bytes)) && le4 0 && le4 54 && le4 40 && le4 "$2" && le4 "$2"
+        printf '\x01\x00\x18\x00'
+        le4 0 && le4 $bytes && le4 0 && le4 0 && le4 0 && le4 0
+        # shellcheck disable=SC2059 # the bytes are in the format on purpose
+        for ((y = 0; y < $2; y++)); do printf "$line"; done
+    } >"$1"
+}
+
+"$supernet" train tiny.ini -q -o run >out 2>err
+verdict "a run: $(cat err)" $?
+grep -q '^exported subnet.onnx: read back and recomputed on 8 pictures' run/log.txt
+verdict 'the log tells of the export' $?
+grep -q 'subnet.onnx' out
+verdict 'the card names the export' $?
+[ -s run/subnet.onnx ] && [ ! -e run/subnet.onnx.tmp ]
+verdict 'train left subnet.onnx' $?
+
+# ---- eval ----
+shows 'scenes, 40 test images, 10 classes' eval run
+[ "$(grep -cE '^(class|        ) +[a-z]+ +[0-9]+' out)" -eq 10 ]
+verdict "eval has a line a class: $(cat out)" $?
+shows ', 12 val images' eval run --split val
+shows ', 108 train images' eval run --split train
+shows '"taken_for": ' eval run --json
+shows 'matrix +m.csv' eval run --confusion m.csv
+[ "$(wc -l <m.csv)" -eq 11 ]
+verdict 'the matrix has a row a class' $?
+awk -F, 'NR > 1 { for (i = 2; i <= NF; i++) { all += $i; right += i == NR ? $i : 0 } }
+    END { print all, right }' m.csv >sum
+"$supernet" eval run --json | grep -oE '^  "(images|correct)": [0-9]+' | grep -oE '[0-9]+' | xargs >sum.json
+cmp -s sum sum.json
+verdict "the matrix adds up: $(cat sum), $(cat sum.json)" $?
+expect 2 "'all' is not known; expected test, val or train" eval run --split all
+expect 1 'nowhere/m.csv: cannot be written' eval run --confusion nowhere/m.csv
+
+# ---- export ----
+shows '^takes +image, uint8 \[N, 16, 16, 3\]' export run --onnx -o a.onnx
+cmp -s a.onnx run/subnet.onnx
+verdict 'export writes what train wrote' $?
+grep -q '^checked .* largest difference' out && grep -q '^note .*relu6' out
+verdict "export tells what was checked, and of relu6: $(cat out)" $?
+shows '^file +run/subnet.onnx' export run/subnet.safetensors --onnx
+shows '^takes +input, float \[N, 3, 16, 16\]' export run --onnx --raw-input -o raw.onnx
+shows '"type": "uint8"' export run --onnx -o a.onnx --json
+expect 2 'export: expected the format: --onnx' export run
+expect 2 'export: expected RUN' export --onnx
+expect 3 'gone: No such file' export gone --onnx
+expect 1 'nowhere/x.onnx: cannot be written' export run --onnx -o nowhere/x.onnx
+expect 1 'run: cannot be written: is not a regular file' export run --onnx -o run
+head -c 3000 run/subnet.safetensors >cut.safetensors
+expect 3 'cut.safetensors: ' export cut.safetensors --onnx
+
+# ---- predict ----
+mkdir -p many/deep many/.hidden empty
+bmp one.bmp 16 200 30 30
+bmp many/b.bmp 20 0 255 0
+bmp many/A.BMP 9 10 20 250
+bmp many/deep/c.bmp 16 3 3 3
+bmp many/.hidden/d.bmp 16 3 3 3
+cp one.bmp many/.e.bmp
+echo text >many/notes.txt
+ln -s ../many many/again
+shows '^one.bmp:( [a-z]+ [0-9.]+ %,){4} [a-z]+ [0-9.]+ %$' predict run one.bmp
+shows '^one.bmp: [a-z]+ [0-9.]+ %$' predict run one.bmp --top 1
+"$supernet" predict run many --top 1 2>err | cut -d: -f1 | xargs >out
+[ "$(cat out)" = "many/A.BMP many/b.bmp many/deep/c.bmp" ] ||
+    [ "$(cat out)" = "many/b.bmp many/A.BMP many/deep/c.bmp" ]
+verdict "a folder's pictures: $(cat out err)" $?
+shows '^file,rank,label,class,probability$' predict run one.bmp many --csv
+[ "$(wc -l <out)" -eq 21 ]
+verdict 'five rows a picture' $?
+shows '"logits": \[' predict run/subnet.safetensors one.bmp --json
+[ "$("$supernet" predict run one.bmp many --top 1000 | head -n 1 | grep -o '%' | wc -l)" -eq 10 ]
+verdict 'no more classes than there are' $?
+# One picture that is none does not keep the others from being told.
+echo nothing >many/bad.jpg
+expect 3 '1 of 4 pictures were not read' predict run many
+grep -q 'many/bad.jpg: ' err && [ "$(wc -l <out)" -eq 3 ]
+verdict "the others are told: $(cat out err)" $?
+expect 3 'many/bad.jpg: ' predict run many --json
+grep -q '"error": "many/bad.jpg' out
+verdict 'the JSON tells of it' $?
+# ... and the same pictures alone and among others are the same to the bit
+"$supernet" predict run one.bmp --csv >alone
+"$supernet" predict run many/b.bmp one.bmp --csv | grep -E '^(file|one)' | cmp -s - alone
+verdict 'a picture does not depend on its neighbours' $?
+expect 2 "predict: expected pictures or folders behind 'run'" predict run
+expect 2 'predict: expected RUN' predict
+expect 2 'cannot stand beside --json' predict run one.bmp --csv --json
+expect 2 '--top: 0 is out of range' predict run one.bmp --top 0
+expect 3 "one.bpm: No such file.*did you mean 'one.bmp'" predict run one.bpm
+expect 3 'empty: no picture lies in this folder' predict run empty
+expect 3 'gone: No such file' predict gone one.bmp
+long=$(printf 'x%.0s' {1..200})
+(for _ in {1..21}; do mkdir "$long" && cd "$long" || exit; done)
+expect 3 'xxx\.\.\.: the path is too long' predict run "$long"
+deep=$(printf 'd/%.0s' {1..35})
+mkdir -p "$deep"
+expect 3 'lies more than 32 folders deep' predict run d
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir locked && chmod 000 locked
+    expect 3 'locked: cannot be listed' predict run locked
+    chmod 700 locked
+else
+    skipped=$((skipped + 1))
+    echo 'a locked folder: skipped, this user may read everywhere'
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
