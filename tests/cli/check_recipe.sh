@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The README's recipe, word for word, on photographs that the program draws:
+# from a folder of pictures to subnet.onnx in two commands.
+set -u
+cd "$(dirname "$0")/../.."
+build=${BUILD:-build}
+[[ $build == /* ]] || build=$PWD/$build
+root=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+export OMP_NUM_THREADS=1
+
+verdict() { # NAME STATUS
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $1"
+        sed 's/^/    /' out err
+    fi
+}
+
+# A checkout of sorts, so that the commands can be run as they stand.
+cd "$work" || exit 1
+ln -s "$build" build
+ln -s "$root/configs" configs
+"$build/supernet" data write -s data.set=scenes -s data.train=240 \
+    -s data.test=60 -s data.size=48 -o photos >out 2>err
+verdict 'photographs to begin with' $?
+
+# The recipe's lines, and what makes them quick: fewer epochs, smaller nets.
+mapfile -t lines < <(awk '/^```/ { on = 0 } on && NF { print } /^<!-- recipe -->/ { found = 1 }
+    found && /^```/ { on = !seen; seen = 1 }' "$root/README.md")
+quick=(-s search.epochs=1 -s train.epochs=1 -s baseline.train=cost-only
+    -s space.head=32 -s data.size=32 -q)
+[ "${#lines[@]}" -ge 2 ]
+verdict 'the README has a recipe of two commands' $?
+for line in "${lines[@]}"; do
+    line=${line%%#*}
+    read -r -a words <<<"$line"
+    [[ $line == *" train "* ]] && words+=("${quick[@]}")
+    "${words[@]}" >out 2>err
+    verdict "${words[*]}" $?
+    [[ $line != *" train "* ]] || [ -s runs/latest/subnet.onnx ]
+    verdict "subnet.onnx is there after: ${words[*]}" $?
+done
+grep -q 'photos/test/.*: [a-z]* [0-9.]* %' out
+verdict "the last line tells of pictures: $(head -n 1 out)" $?
+"$build/supernet" eval runs/latest >out 2>err && grep -q '60 test images' out
+verdict 'eval finds the pictures again' $?
+
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]
