@@ -90,6 +90,25 @@ static double time_pass(const struct bench *b, struct sn_trial *trial,
 
 /* ---- output ---- */
 
+/* What the machine can do with so many threads; those the passes run on ask
+ * for their bandwidths again, and get the same ones. */
+static void print_limits(struct bench *b, int threads)
+{
+    const bool ours = threads == b->threads;
+    const double peak = ours ? b->peak : sn_probe_peak(b->isa, threads);
+    printf("%d %-12s %9.1f GFLOP/s\n", threads,
+           threads == 1 ? "thread" : "threads", peak / 1e9);
+    printf("  %-12s %9s %9s %9s  GB/s\n", "working set", "read", "in place",
+           "triad");
+    for (int mib = 1; mib <= 256; mib *= 4) {
+        const struct sn_bandwidth m =
+            ours ? *memory_for(b, mib * 0x1p20)
+                 : sn_probe_bandwidth((size_t)mib << 20, threads);
+        printf("  %8d MiB %9.1f %9.1f %9.1f\n", mib, m.read / 1e9,
+               m.in_place / 1e9, m.triad / 1e9);
+    }
+}
+
 static void print_head(struct bench *b)
 {
     char cpu[128];
@@ -98,16 +117,11 @@ static void print_head(struct bench *b)
         return;
     }
     sn_os_cpu_name(cpu, sizeof cpu);
-    printf("%s, %s, f32, %d threads\n", cpu, b->k.isa, b->threads);
-    printf("multiply-adds: %.1f GFLOP/s; %.1f of one thread\n", b->peak / 1e9,
-           sn_probe_peak(b->isa, 1) / 1e9);
-    printf("%-14s %8s %10s %8s  GB/s\n", "working set", "read", "in place",
-           "triad");
-    for (int mib = 1; mib <= 256; mib *= 4) {
-        const struct sn_bandwidth *m = memory_for(b, mib * 0x1p20);
-        printf("%10d MiB %8.1f %10.1f %8.1f\n", mib, m->read / 1e9,
-               m->in_place / 1e9, m->triad / 1e9);
-    }
+    printf("%s, %s, f32%s, %d threads\n", cpu, b->k.isa,
+           b->fused ? ", batch-norm and activation pending" : "", b->threads);
+    if (b->threads > 1)
+        print_limits(b, 1);
+    print_limits(b, b->threads);
     printf("\n%-16s %-10s %-8s %9s %8s %7s %7s %7s\n", "name", "pass",
            "variant", "ms", "GFLOP/s", "GB/s", "peak", "bound");
 }
@@ -119,7 +133,7 @@ static void print_pass(struct bench *b, const struct sn_shape *s,
     const double rate = sn_shape_flop(s) / seconds;
     const char *name = sn_conv_pass_name[pass];
     if (b->csv) {
-        printf("%s,%s,f32,%s,%s,%.5f,%.2f,%.4f\n", s->name, name, b->k.isa,
+        printf("%s,%s,f32,%s,%s,%.6g,%.5g,%.4g\n", s->name, name, b->k.isa,
                sn_trial_variant(trial), 1e3 * seconds, rate / 1e9,
                rate / b->peak);
     } else {

@@ -266,7 +266,7 @@ static sn_status run_pass(struct bench *b, const struct sn_shape *s,
         const double rate = sn_shape_flop(s) / seconds;
         dnnl_primitive_desc_query(p.desc, dnnl_query_impl_info_str, 0,
                                   (void *)&variant);
-        printf("%s,%s,%s,onednn,%s,%.5f,%.2f,%.4f\n", s->name,
+        printf("%s,%s,%s,onednn,%s,%.6g,%.5g,%.4g\n", s->name,
                sn_conv_pass_name[pass], b->precision, variant, 1e3 * seconds,
                rate / 1e9, rate / b->peak);
         fflush(stdout);

@@ -67,6 +67,7 @@ file == 1 {
             setting[++settings] = $3 SUBSEP $5
         }
     }
+    convolutions += $2 != ""
     rate[key, $6] = $7
     rss[key] = $8
     if ($6 > pairs)
@@ -101,20 +102,38 @@ function tell_net(name, precision,    ours, theirs, part) {
         part[3] " " part[5], mid, low, high, rss[ours] / rss[theirs]
 }
 
+# The precision in which a program is fastest at a pass of a shape.
+function better_precision(name, pass, program,    k, f32, bf16) {
+    k = name SUBSEP pass SUBSEP
+    f32 = median_rate(k "f32" SUBSEP program)
+    bf16 = median_rate(k "bf16" SUBSEP program)
+    return bf16 > f32 ? "bf16" : "f32"
+}
+
 function tell_mean(label, pass, precision, logs, n) {
     if (n)
         printf "%-10s %-10s %-5s %4d %8.2f\n", label, pass, precision, n,
             exp(logs / n)
 }
 
-function tell_class(c, precision,    i, p, ours, logs, n, all, count) {
+# `precision` f32 or bf16, of both; or `best`, each in its own.
+function compare_shape(name, pass, precision,    k, ours, theirs) {
+    k = name SUBSEP pass SUBSEP
+    ours = theirs = precision
+    if (precision == "best") {
+        ours = better_precision(name, pass, "ours")
+        theirs = better_precision(name, pass, "onednn")
+    }
+    return compare(k ours SUBSEP "ours", k theirs SUBSEP "onednn")
+}
+
+function tell_class(c, precision,    i, p, logs, n, all, count) {
     for (p = 1; p <= PASSES; p++) {
         logs = n = 0
         for (i = 1; i <= shapes; i++) {
             if (class[shape[i]] != c)
                 continue
-            ours = shape[i] SUBSEP pass_name[p] SUBSEP precision SUBSEP
-            if (!compare(ours "ours", ours "onednn"))
+            if (!compare_shape(shape[i], pass_name[p], precision))
                 continue
             logs += log(mid)
             n++
@@ -140,13 +159,16 @@ END {
                 tell_net(net[i], precision_name[q])
         print ""
     }
+    if (!convolutions)
+        exit
+    print "convolutions: ours over oneDNN, geometric means"
     for (q = 1; q <= 2; q++) {
-        if (q == 1)
-            printf "convolutions: ours over oneDNN, geometric means\n"
         for (c = 1; c <= CLASSES; c++)
             tell_class(class_name[c], precision_name[q])
         if (precision_name[q] in worst)
             printf "worst      %s: %.2f\n", worst_name[precision_name[q]],
                 worst[precision_name[q]]
     }
+    if ("f32" in worst && "bf16" in worst)
+        tell_class("depthwise", "best")
 }
