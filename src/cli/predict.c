@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "job/job.h"
@@ -19,21 +20,24 @@ struct telling {
     int read, refused;
 };
 
-/* Index of the class of rank `rank` (0: the most probable).  The list is short
- * where it is walked often: --top is small. */
-static int class_of_rank(const struct sn_prediction *p, int rank)
+/* The most probable classes, at most `top` of them, best first; of equal ones
+ * the lower index.  Returns how many. */
+static int rank_classes(int order[SN_MAX_CLASSES],
+                        const struct sn_prediction *p, int top)
 {
+    int n = 0;
     for (int ic = 0; ic < p->classes; ic++) {
-        const double own = p->probability[ic];
-        int before = 0; /* classes that come first; equal ones by index */
-        for (int jc = 0; jc < p->classes; jc++) {
-            const double other = p->probability[jc];
-            before += other > own || (other == own && jc < ic);
-        }
-        if (before == rank)
-            return ic;
+        int at = n;
+        while (at > 0 && p->probability[order[at - 1]] < p->probability[ic])
+            at--;
+        if (at == top)
+            continue;
+        n += n < top;
+        memmove(order + at + 1, order + at,
+                (size_t)(n - at - 1) * sizeof *order);
+        order[at] = ic;
     }
-    return 0;
+    return n;
 }
 
 /* ---- forms ---- */
@@ -41,9 +45,11 @@ static int class_of_rank(const struct sn_prediction *p, int rank)
 static void add_text(struct sn_text *t, const struct telling *s,
                      const struct sn_prediction *p)
 {
+    int order[SN_MAX_CLASSES];
+    const int n = rank_classes(order, p, s->top);
     sn_text_add(t, "%s:", p->path);
-    for (int rank = 0; rank < s->top && rank < p->classes; rank++) {
-        const int ic = class_of_rank(p, rank);
+    for (int rank = 0; rank < n; rank++) {
+        const int ic = order[rank];
         sn_text_add(t, "%s %s %.2f %%", rank ? "," : "", p->class_name[ic],
                     100 * p->probability[ic]);
     }
@@ -54,8 +60,10 @@ static void add_rows(struct sn_text *t, const struct telling *s,
                      const struct sn_prediction *p)
 {
     char real[32];
-    for (int rank = 0; rank < s->top && rank < p->classes; rank++) {
-        const int ic = class_of_rank(p, rank);
+    int order[SN_MAX_CLASSES];
+    const int n = rank_classes(order, p, s->top);
+    for (int rank = 0; rank < n; rank++) {
+        const int ic = order[rank];
         sn_text_add_csv(t, p->path);
         sn_text_add(t, ",%d,%d,", rank + 1, ic);
         sn_text_add_csv(t, p->class_name[ic]);
@@ -67,14 +75,13 @@ static void add_rows(struct sn_text *t, const struct telling *s,
 static json_t *picture_json(const struct telling *s,
                             const struct sn_prediction *p)
 {
-    json_t *top = json_array(), *logits = json_array();
-    if (p->why) {
-        json_decref(top);
-        json_decref(logits);
+    int order[SN_MAX_CLASSES];
+    if (p->why)
         return json_pack("{s:s, s:s}", "file", p->path, "error", p->why);
-    }
-    for (int rank = 0; rank < s->top && rank < p->classes; rank++) {
-        const int ic = class_of_rank(p, rank);
+    const int n = rank_classes(order, p, s->top);
+    json_t *top = json_array(), *logits = json_array();
+    for (int rank = 0; rank < n; rank++) {
+        const int ic = order[rank];
         json_array_append_new(
             top, json_pack("{s:s, s:i, s:f}", "class", p->class_name[ic],
                            "label", ic, "probability", p->probability[ic]));

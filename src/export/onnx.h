@@ -32,6 +32,7 @@ struct sn_onnx_net {
     int h, w; /* of a picture; centred on zeros where the input is larger */
     const float *mean, *deviation; /* [c] of pixels / 255 */
     bool raw;
+    const char *version;             /* of the program */
     const struct sn_onnx_meta *meta; /* [metas] */
     int metas;
 };

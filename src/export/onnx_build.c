@@ -266,6 +266,7 @@ static bool pack(const struct sn_onnx_build *b, const struct sn_onnx_net *net,
     m.has_ir_version = 1;
     m.ir_version = IR_VERSION;
     m.producer_name = unconst("supernet");
+    m.producer_version = unconst(net->version);
     m.graph = &g;
     m.opset_import = sets;
     m.n_opset_import = 1;

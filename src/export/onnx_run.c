@@ -317,6 +317,19 @@ static sn_status plan_conv(struct sn_onnx *m, struct sn_onnx_step *s,
     return SN_OK;
 }
 
+/* sum[ox] += tap * row[ox * stride + shift], where that lies in the row. */
+static void add_tap(double *sum, int ow, double tap, const float *row, int w,
+                    int stride, int shift)
+{
+    int first = 0, last = ow;
+    while (first < ow && first * stride + shift < 0)
+        first++;
+    while (last > first && (last - 1) * stride + shift >= w)
+        last--;
+    for (int ox = first; ox < last; ox++)
+        sum[ox] += tap * (double)row[ox * stride + shift];
+}
+
 /* One row of one output channel: bias + sum over channels and taps. */
 static void conv_row(const struct sn_onnx_step *s, int oc, int oy, double *sum)
 {
@@ -337,11 +350,7 @@ static void conv_row(const struct sn_onnx_step *s, int oc, int oy, double *sum)
                     floats(s->in[0]) +
                     ((size_t)(first + ic) * (size_t)x[2] + (size_t)iy) *
                         (size_t)x[3];
-                for (int ox = 0; ox < y[3]; ox++) {
-                    const int ix = ox * s->stride + kx - s->left;
-                    if (ix >= 0 && ix < x[3])
-                        sum[ox] += tap * (double)row[ix];
-                }
+                add_tap(sum, y[3], tap, row, x[3], s->stride, kx - s->left);
             }
 }
 

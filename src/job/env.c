@@ -14,6 +14,11 @@
 #    define SN_REVISION "unknown"
 #endif
 
+const char *sn_env_revision(void)
+{
+    return SN_REVISION;
+}
+
 static const char *blas_variant(void)
 {
     switch (sn_blas_threads_by()) {

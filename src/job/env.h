@@ -9,6 +9,10 @@
 #include "job/rundir.h"
 #include "kernels/kernels.h"
 
+/* The revision of the source this program was built from; `unknown` where the
+ * build could not ask. */
+const char *sn_env_revision(void);
+
 /* One line for people: processor, threads, instruction set, OpenBLAS. */
 void sn_env_line(char *buf, size_t size, const struct sn_kernels *k,
                  int threads);

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "datasets/loader.h"
 #include "export/onnx.h"
+#include "job/env.h"
 #include "job/job.h"
 #include "job/runner.h"
 
@@ -145,8 +146,8 @@ static sn_status make_meta(struct exporting *x, struct sn_error *err)
     struct sn_text t = {0};
     sn_text_add(&t, "supernet-onnx 1");
     add_meta(x, "format", &t);
-    sn_text_add(&t, "%s", SN_VERSION);
-    add_meta(x, "version", &t);
+    sn_text_add(&t, "%s", sn_env_revision());
+    add_meta(x, "revision", &t);
     sn_text_add(&t, "classify");
     add_meta(x, "task", &t);
     char *arch = sn_arch_text(&s->arch);
@@ -202,6 +203,7 @@ static sn_status export_net(struct exporting *x, struct sn_export *e,
                                     .mean = s->mean,
                                     .deviation = s->deviation,
                                     .raw = q->raw,
+                                    .version = SN_VERSION,
                                     .meta = x->meta,
                                     .metas = x->metas};
     const struct sn_onnx_proof proof = {

@@ -132,6 +132,7 @@ static struct fixture *make(sn_act act, int c, int head, int h, int w)
                                    .w = w,
                                    .mean = mean,
                                    .deviation = deviation,
+                                   .version = "1.2.3",
                                    .meta = meta,
                                    .metas = 2};
     f->proof = (struct sn_onnx_proof){PICTURES, f->pictures, f->logits};
@@ -200,6 +201,7 @@ static void the_file_says_what_it_is(void **state)
         struct sn_onnx *m;
         check_ok(sn_onnx_open(&m, write_good(f, "s.onnx"), &f->err), &f->err);
         assert_int_equal(m->m->ir_version, 8);
+        assert_string_equal(m->m->producer_version, "1.2.3");
         assert_int_equal(m->m->opset_import[0]->version, 13 + i);
         const Onnx__ValueInfoProto *in = m->m->graph->input[0];
         assert_string_equal(in->type->tensor_type->shape->dim[0]->dim_param,

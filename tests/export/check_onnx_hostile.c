@@ -36,7 +36,8 @@ static void make_file(const char *path, sn_act act)
                                      .h = 6,
                                      .w = 8,
                                      .mean = one,
-                                     .deviation = one};
+                                     .deviation = one,
+                                     .version = ""};
     assert_non_null(space);
     sn_arch_space(space, &arch);
     check_ok(sn_supernet_init(&net, space, 1, &err), &err);

@@ -9,6 +9,7 @@
 
 #include "datasets/image.h"
 #include "export/onnx.h"
+#include "job/env.h"
 #include "job/evaluate_file.h"
 #include "job/export_file.h"
 #include "job/predict.h"
@@ -148,8 +149,7 @@ static void export_one(int c, int h, int w, bool raw, const char *dir)
     struct sn_export e;
     struct sn_error err;
     struct sn_onnx *m;
-    const struct sn_export_request q = {
-        .from = from, .raw = raw, .threads = 4};
+    const struct sn_export_request q = {.from = from, .raw = raw, .threads = 4};
     check_ok(sn_export_file(&e, &q, &err), &err);
     assert_string_equal(e.from, from);
     assert_non_null(strstr(e.to, "/subnet.onnx"));
@@ -163,6 +163,7 @@ static void export_one(int c, int h, int w, bool raw, const char *dir)
     assert_string_equal(sn_onnx_text(m, "classes"),
                         "class 0\nclass 1\nclass 2\n");
     assert_string_equal(sn_onnx_text(m, "seed"), "42");
+    assert_string_equal(sn_onnx_text(m, "revision"), sn_env_revision());
     assert_non_null(strstr(sn_onnx_text(m, "arch"), "act = hswish"));
     assert_int_equal(strncmp(sn_onnx_text(m, "mean"), "0.2", 3), 0);
     sn_onnx_close(m);

@@ -61,7 +61,7 @@ results() { grep -v '_seconds"' "$1/result.json"; }
 same() { # RUN: as `one`?
     results "$1" | cmp - <(results one) &&
         for file in arch.txt subnet.safetensors baseline.safetensors \
-            supernet.safetensors steps.jsonl values.csv table.csv; do
+            subnet.onnx supernet.safetensors steps.jsonl values.csv table.csv; do
             cmp "one/$file" "$1/$file" || return 1
         done &&
         diff <(cut -d, -f1-10 "$1/epochs.csv") <(cut -d, -f1-10 one/epochs.csv)
