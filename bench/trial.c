@@ -64,7 +64,7 @@ static void take_tensor(struct sn_tensor *t, struct sn_arena *a)
 {
     t->wants_grad = true;
     sn_tensor_plan(t, a);
-    sn_tensor_plan_grad(t, a);
+    t->dz = sn_arena_take(a, sn_tensor_values(t), sizeof *t->dz);
 }
 
 /* Settles everything from the plan's arena, which may be only counting. */

@@ -20,8 +20,6 @@ void sn_conv_plan(struct sn_layer *layer, struct sn_plan *plan)
 {
     struct sn_conv *c = &layer->as.conv;
     sn_tensor_plan(&layer->out, plan->arena);
-    if (plan->backward)
-        sn_tensor_plan_grad(&layer->out, plan->arena);
     sn_stage_plan(&c->stage, plan);
 }
 

@@ -30,10 +30,10 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     const ptrdiff_t dy = (ptrdiff_t)(w->ow + 2 * w->left) * s->out->c;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
-    sn_raise(&plan->need.load,
-             sn_band_values(s->in, x_room(s, s->step), w->left, s->in->c));
-    sn_raise(&plan->need.grad,
-             sn_band_values(s->out, dy_room(s, s->step), w->left, s->out->c));
+    sn_plan_raise(&plan->need.load,
+                  sn_band_values(s->in, x_room(s, s->step), w->left, s->in->c));
+    sn_plan_raise(&plan->need.grad, sn_band_values(s->out, dy_room(s, s->step),
+                                                   w->left, s->out->c));
 }
 
 /* Rows of x that output rows [first, next) read. */

@@ -22,12 +22,12 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     const ptrdiff_t dy = (ptrdiff_t)w->ow * ld;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
-    sn_raise(&plan->need.load,
-             sn_band_values(s->in, x_room(s, s->step), w->left, ld));
-    sn_raise(&plan->need.grad,
-             sn_band_values(s->out, dy_room(s, s->step), 0, ld));
-    sn_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
-                                 (size_t)w->w * (size_t)ld);
+    sn_plan_raise(&plan->need.load,
+                  sn_band_values(s->in, x_room(s, s->step), w->left, ld));
+    sn_plan_raise(&plan->need.grad,
+                  sn_band_values(s->out, dy_room(s, s->step), 0, ld));
+    sn_plan_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
+                                      (size_t)w->w * (size_t)ld);
 }
 
 static struct sn_band x_band(const struct sn_stage *s,

@@ -24,8 +24,6 @@ void sn_fused_plan(struct sn_layer *layer, struct sn_plan *plan)
     struct sn_fused *b = &layer->as.fused;
     size_t wide = 0;
     sn_tensor_plan(&layer->out, plan->arena);
-    if (plan->backward)
-        sn_tensor_plan_grad(&layer->out, plan->arena);
     sn_wide_plan(&b->mid, plan, &wide);
     sn_stage_plan(&b->dense, plan);
     sn_stage_plan(&b->project, plan);
@@ -42,6 +40,8 @@ void sn_fused_bwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_fused *b = &layer->as.fused;
     b->mid.grads_seen = 0;
+    if (!b->mid.kept)
+        sn_stage_again(&b->dense, pass);
     sn_stage_bwd(&b->project, pass);
     sn_stage_bwd(&b->dense, pass);
 }

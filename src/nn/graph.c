@@ -1,7 +1,4 @@
-/* A net as a list of layers; see graph.h.
- *
- * Planning runs twice over the same code: once on an arena that only counts,
- * once on the block (base/arena.h). */
+/* A net as a list of layers; see graph.h.  Its memory is settled in plan.c. */
 
 #include "nn/graph.h"
 
@@ -52,6 +49,12 @@ static struct sn_layer *add(struct sn_graph *g, sn_layer_id id,
     return layer;
 }
 
+/* The layer that was added last reads `in`. */
+static void reads(const struct sn_graph *g, struct sn_tensor *in)
+{
+    in->last_reader = g->layers - 1;
+}
+
 struct sn_tensor *sn_graph_input(struct sn_graph *g, int h, int w, int c)
 {
     struct sn_layer *layer = add(g, SN_LAYER_INPUT, "input");
@@ -66,6 +69,7 @@ struct sn_tensor *sn_graph_conv(struct sn_graph *g, const char *name,
 {
     struct sn_layer *layer = add(g, SN_LAYER_CONV, name);
     sn_conv_init(layer, in, spec);
+    reads(g, in);
     return &layer->out;
 }
 
@@ -75,6 +79,7 @@ struct sn_tensor *sn_graph_ibn(struct sn_graph *g, const char *name,
 {
     struct sn_layer *layer = add(g, SN_LAYER_IBN, name);
     sn_ibn_init(layer, in, spec);
+    reads(g, in);
     return &layer->out;
 }
 
@@ -84,6 +89,7 @@ struct sn_tensor *sn_graph_fused(struct sn_graph *g, const char *name,
 {
     struct sn_layer *layer = add(g, SN_LAYER_FUSED, name);
     sn_fused_init(layer, in, spec);
+    reads(g, in);
     return &layer->out;
 }
 
@@ -92,6 +98,8 @@ struct sn_tensor *sn_graph_sum(struct sn_graph *g, const char *name,
 {
     struct sn_layer *layer = add(g, SN_LAYER_SUM, name);
     sn_sum_init(layer, terms, n);
+    for (int i = 0; i < n; i++)
+        reads(g, terms[i].x);
     return &layer->out;
 }
 
@@ -99,6 +107,7 @@ struct sn_tensor *sn_graph_pool(struct sn_graph *g, struct sn_tensor *in)
 {
     struct sn_layer *layer = add(g, SN_LAYER_POOL, "pool");
     sn_pool_init(layer, in);
+    reads(g, in);
     return &layer->out;
 }
 
@@ -108,55 +117,14 @@ struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
 {
     struct sn_layer *layer = add(g, SN_LAYER_LINEAR, "linear");
     sn_linear_init(layer, in, cout, weight, bias);
+    reads(g, in);
     return &layer->out;
 }
 
 void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing)
 {
     sn_loss_init(add(g, SN_LAYER_LOSS, "loss"), in, smoothing);
-}
-
-/* One run over all layers; `plan` carries what the run before found. */
-static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
-{
-    sn_plan_share(plan, g->scratch);
-    for (int il = 0; il < g->layers; il++) {
-        struct sn_layer *layer = &g->layer[il];
-        sn_layer_kinds[layer->id].plan(layer, plan);
-    }
-}
-
-/* Two counting runs: the first finds what the layers share, the second adds
- * everything up. */
-static size_t count_bytes(struct sn_graph *g, struct sn_plan *plan,
-                          bool backward)
-{
-    struct sn_arena counting;
-    *plan = (struct sn_plan){
-        .arena = &counting, .threads = g->threads, .backward = backward};
-    for (int run = 0; run < 2; run++) {
-        sn_arena_init(&counting);
-        plan_layers(g, plan);
-    }
-    return counting.used;
-}
-
-size_t sn_graph_bytes(struct sn_graph *g, bool backward)
-{
-    struct sn_plan plan;
-    return count_bytes(g, &plan, backward);
-}
-
-sn_status sn_graph_plan(struct sn_graph *g, bool backward, struct sn_error *err)
-{
-    struct sn_plan plan;
-    const size_t bytes = count_bytes(g, &plan, backward);
-    if (bytes > g->arena.size)
-        SN_TRY(sn_arena_reserve(&g->arena, bytes, err));
-    sn_arena_reset(&g->arena, 0);
-    plan.arena = &g->arena;
-    plan_layers(g, &plan);
-    return SN_OK;
+    reads(g, in);
 }
 
 struct sn_tensor *sn_graph_first(struct sn_graph *g)
@@ -199,14 +167,24 @@ void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
         run(&g->layer[il], false, &pass, profile);
 }
 
-void sn_graph_bwd(struct sn_graph *g)
+static void backward(struct sn_graph *g, bool weights)
 {
     check_threads(g);
-    const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN, true};
+    const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN, weights};
     for (int il = 0; il < g->layers; il++)
         g->layer[il].out.grads_seen = 0;
     for (int il = g->layers - 1; il >= 0; il--)
         run(&g->layer[il], true, &pass, g->profile);
+}
+
+void sn_graph_bwd(struct sn_graph *g)
+{
+    backward(g, true);
+}
+
+void sn_graph_bwd_gates(struct sn_graph *g)
+{
+    backward(g, false);
 }
 
 static ptrdiff_t first_nonfinite(const struct sn_tensor *t)

@@ -26,6 +26,7 @@ struct sn_graph {
     struct sn_scratch *scratch; /* [threads] owned */
     int threads;
     int batch;
+    size_t cap;                 /* bytes a plan may take; 0: any */
     struct sn_profile *profile; /* borrowed, of training passes; or NULL */
 };
 
@@ -60,12 +61,21 @@ struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
                                   struct sn_weight bias);
 void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing);
 
-/* Bytes the list needs, gradients included when `backward`.  Takes nothing,
- * but unbinds a planned list: plan before running it. */
+/* Bytes the list needs, gradients included when `backward`.  Keeps as many wide
+ * tensors as fit under g->cap, those first that take longest to make again; the
+ * result is above the cap when even none of them fits.  Takes nothing, but
+ * unbinds a planned list: plan before running it. */
 size_t sn_graph_bytes(struct sn_graph *g, bool backward);
 
-/* Binds memory.  SN_ERR_MEMORY with the figures when the system lacks it; the
- * list is then unbound. */
+/* Of the list as it was counted last: how many wide tensors its blocks have,
+ * and how many of them are kept. */
+struct sn_kept {
+    int wide, kept;
+};
+struct sn_kept sn_graph_kept(struct sn_graph *g);
+
+/* Binds memory, counting first.  SN_ERR_MEMORY with the figures when the system
+ * lacks it; the list is then unbound. */
 sn_status sn_graph_plan(struct sn_graph *g, bool backward,
                         struct sn_error *err);
 
@@ -77,6 +87,11 @@ void sn_graph_fwd(struct sn_graph *g, sn_mode mode);
 
 /* After a forward in SN_MODE_TRAIN.  Adds weight gradients; zero them first. */
 void sn_graph_bwd(struct sn_graph *g);
+
+/* The same for the derivatives of masks and coefficients alone: gradients of
+ * weights are not computed where they are not needed for these, and of no
+ * meaning. */
+void sn_graph_bwd_gates(struct sn_graph *g);
 
 /* After a pass whose loss is not finite: the first layer whose output holds a
  * value that is not, and where: its index in the output [n, h, w, c].  NULL

@@ -2,8 +2,8 @@
  *
  * Three stages over two wide tensors.  Forward stores the raw outputs of the
  * expansion and of the depthwise convolution and nothing else; the activated
- * tensors exist only as chunks in cache.  Backward runs the stages in reverse
- * and recomputes them. */
+ * tensors exist only as a few rows in cache.  Backward runs the stages in
+ * reverse, and first makes again what was not kept. */
 
 #include "nn/wide.h"
 
@@ -36,8 +36,6 @@ void sn_ibn_plan(struct sn_layer *layer, struct sn_plan *plan)
     struct sn_ibn *b = &layer->as.ibn;
     size_t wide = 0;
     sn_tensor_plan(&layer->out, plan->arena);
-    if (plan->backward)
-        sn_tensor_plan_grad(&layer->out, plan->arena);
     if (b->expands) {
         sn_wide_plan(&b->mid1, plan, &wide);
         sn_stage_plan(&b->expand, plan);
@@ -60,6 +58,10 @@ void sn_ibn_bwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_ibn *b = &layer->as.ibn;
     b->mid1.grads_seen = b->mid2.grads_seen = 0;
+    if (b->expands && !b->mid1.kept)
+        sn_stage_again(&b->expand, pass);
+    if (!b->mid2.kept)
+        sn_stage_again(&b->depth, pass);
     sn_stage_bwd(&b->project, pass);
     sn_stage_bwd(&b->depth, pass);
     if (b->expands)

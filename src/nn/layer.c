@@ -5,8 +5,6 @@
 static void input_plan(struct sn_layer *l, struct sn_plan *plan)
 {
     sn_tensor_plan(&l->out, plan->arena);
-    if (plan->backward) /* wanted by tests, by no training */
-        sn_tensor_plan_grad(&l->out, plan->arena);
 }
 
 /* The caller fills the input. */

@@ -19,8 +19,6 @@ void sn_linear_plan(struct sn_layer *layer, struct sn_plan *plan)
 {
     struct sn_linear *l = &layer->as.linear;
     sn_tensor_plan(&layer->out, plan->arena);
-    if (plan->backward)
-        sn_tensor_plan_grad(&layer->out, plan->arena);
     sn_stage_plan(&l->stage, plan);
     l->slots =
         sn_arena_take(plan->arena, (size_t)layer->out.c, sizeof *l->slots);

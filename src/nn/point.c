@@ -12,8 +12,8 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
     const int fit = SN_STEP_VALUES / (s->in->ld + s->out->ld) / 8 * 8;
     s->step = sn_least(sn_most(fit, LEAST_PIXELS), MOST_PIXELS);
-    sn_raise(&plan->need.load, (size_t)s->step * (size_t)s->in->ld);
-    sn_raise(&plan->need.grad, (size_t)s->step * (size_t)s->out->ld);
+    sn_plan_raise(&plan->need.load, (size_t)s->step * (size_t)s->in->ld);
+    sn_plan_raise(&plan->need.grad, (size_t)s->step * (size_t)s->out->ld);
 }
 
 /* The `count` pixels from `pixel` on. */

@@ -18,13 +18,10 @@ void sn_pool_plan(struct sn_layer *layer, struct sn_plan *plan)
     const size_t image =
         (size_t)p->in->h * (size_t)p->in->w * (size_t)p->in->ld;
     sn_tensor_plan(&layer->out, plan->arena);
-    if (plan->backward)
-        sn_tensor_plan_grad(&layer->out, plan->arena);
     p->sums =
         sn_arena_take(plan->arena, (size_t)plan->threads * (size_t)p->in->ld,
                       sizeof *p->sums);
-    if (plan->need.load < image)
-        plan->need.load = image;
+    sn_plan_raise(&plan->need.load, image);
 }
 
 static void pool_image(struct sn_pool *p, struct sn_tensor *out, int in,

@@ -11,19 +11,6 @@
 #include "nn/stage_kinds.h"
 #include "nn/turn.h"
 
-void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch)
-{
-    struct sn_arena *a = plan->arena;
-    plan->slots = sn_arena_take(a, plan->need.slots, sizeof(sn_real));
-    plan->turned = sn_arena_take(a, plan->need.turned, sizeof(sn_real));
-    plan->wides = sn_arena_take(a, plan->need.wide, sizeof(sn_real));
-    for (int it = 0; it < plan->threads; it++) {
-        scratch[it].load = sn_arena_take(a, plan->need.load, sizeof(sn_real));
-        scratch[it].grad = sn_arena_take(a, plan->need.grad, sizeof(sn_real));
-        scratch[it].dx = sn_arena_take(a, plan->need.dx, sizeof(sn_real));
-    }
-}
-
 static const struct sn_stage_way *way_of(const struct sn_stage *s)
 {
     static const struct sn_stage_way *const ways[] = {
@@ -70,11 +57,11 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
         s->masked = sn_arena_take(plan->arena, rows * cols, sizeof(sn_real));
     if (!plan->backward)
         return;
-    sn_raise(&plan->need.slots,
-             s->slot_values * (size_t)sn_unit_count(s->in->n));
+    sn_plan_raise(&plan->need.slots,
+                  s->slot_values * (size_t)sn_unit_count(s->in->n));
     s->slots = plan->slots;
     if (s->kind != SN_STAGE_DEPTH)
-        sn_raise(&plan->need.turned, sn_turned_values(s));
+        sn_plan_raise(&plan->need.turned, sn_turned_values(s));
     s->turned = plan->turned;
 }
 
@@ -109,6 +96,12 @@ void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass)
         mask_weight(s);
     run_units(s, pass, way_of(s)->fwd);
     sn_tensor_written(s->out, pass->mode);
+}
+
+void sn_stage_again(struct sn_stage *s, const struct sn_pass *pass)
+{
+    const struct sn_pass again = {pass->k, pass->scratch, SN_MODE_EVAL, false};
+    run_units(s, &again, way_of(s)->fwd);
 }
 
 /* Row ir of the weight gradient: joins the slots, in order; with a mask the

@@ -15,7 +15,7 @@
  *
  * The three kinds are point.c, dense.c and depth.c. */
 
-#include "nn/tensor.h"
+#include "nn/plan.h"
 
 typedef enum {
     SN_STAGE_POINT, /* 1x1, stride 1: a matrix product on rows as they lie */
@@ -46,33 +46,6 @@ struct sn_stage {
     sn_real *turned;    /* the weight as backward reads it (turn.h), shared */
 };
 
-/* Scratch of one thread. */
-struct sn_scratch {
-    sn_real *load; /* x as it is read */
-    sn_real *grad; /* dL/dy */
-    sn_real *dx;   /* a gradient that is to be added */
-};
-
-/* What the plan of a graph settles for all layers together: the most that any
- * layer wants of what they share, in values, and where that lies. */
-struct sn_plan {
-    struct sn_arena *arena;
-    struct {
-        size_t load, grad, dx; /* of one thread's scratch */
-        size_t slots;          /* weight-gradient slots, all units */
-        size_t turned;         /* a weight as backward reads it */
-        size_t wide;           /* gradients of wide tensors of one layer */
-    } need;
-    sn_real *slots, *turned, *wides;
-    int threads;
-    bool backward; /* gradients are wanted */
-};
-
-/* Takes what the needs found so far ask for, `scratch` for each thread.  A plan
- * is run over all layers twice with an arena that counts, sharing first: the
- * first run finds the needs, the second the bytes. */
-void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch);
-
 /* What a layer is given to run. */
 struct sn_pass {
     const struct sn_kernels *k;
@@ -94,6 +67,9 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan);
 
 /* Overwrites out->y and readies out's pending affine. */
 void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass);
+
+/* Writes out->y again as forward did, for backward; the rest stands. */
+void sn_stage_again(struct sn_stage *s, const struct sn_pass *pass);
 
 /* Reads dL/dy of `out`, adds to in->dz if `in` wants a gradient; accumulates
  * weight.g if the pass wants weights; overwrites dmask. */

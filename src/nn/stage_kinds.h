@@ -49,12 +49,6 @@ static inline sn_real *sn_unit_slot(const struct sn_stage *s,
     return s->slots + (size_t)unit->u * s->slot_values;
 }
 
-static inline void sn_raise(size_t *need, size_t want)
-{
-    if (*need < want)
-        *need = want;
-}
-
 static inline int sn_least(int a, int b)
 {
     return a < b ? a : b;

@@ -25,8 +25,6 @@ void sn_sum_plan(struct sn_layer *layer, struct sn_plan *plan)
 {
     struct sn_sum *s = &layer->as.sum;
     sn_tensor_plan(&layer->out, plan->arena);
-    if (plan->backward)
-        sn_tensor_plan_grad(&layer->out, plan->arena);
     s->slots = sn_arena_take(plan->arena, SN_UNITS * (size_t)s->terms,
                              sizeof *s->slots);
 }

@@ -19,15 +19,20 @@ void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c)
     t->grads_seen = 0;
 }
 
-static size_t values(const struct sn_tensor *t)
+size_t sn_tensor_values(const struct sn_tensor *t)
 {
     return (size_t)sn_tensor_pixels(t) * (size_t)t->ld;
 }
 
 void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a)
 {
+    t->y = sn_arena_take(a, sn_tensor_values(t), sizeof(sn_real));
+    sn_tensor_plan_bn(t, a);
+}
+
+void sn_tensor_plan_bn(struct sn_tensor *t, struct sn_arena *a)
+{
     const size_t c = (size_t)t->ld, units = (size_t)sn_unit_count(t->n);
-    t->y = sn_arena_take(a, values(t), sizeof(sn_real));
     if (!t->bn)
         return;
     struct sn_bn *bn = t->bn;
@@ -41,13 +46,6 @@ void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a)
     bn->shift = sn_arena_take(a, units * c, sizeof(sn_real));
     bn->sum1 = sn_arena_take(a, units * c, sizeof(double));
     bn->sum2 = sn_arena_take(a, units * c, sizeof(double));
-}
-
-void sn_tensor_plan_grad(struct sn_tensor *t, struct sn_arena *a)
-{
-    t->dz = NULL;
-    if (t->wants_grad)
-        t->dz = sn_arena_take(a, values(t), sizeof(sn_real));
 }
 
 void sn_tensor_load(const struct sn_kernels *k, const struct sn_tensor *t,

@@ -75,7 +75,9 @@ struct sn_tensor {
     sn_act act;       /* pending behind bn */
     int readers;      /* layers that read it */
     int grads_seen;   /* of them, how many have added their gradient */
+    int last_reader; /* between layers: index of the last layer that reads it */
     bool wants_grad;
+    bool kept; /* inside a block: y outlives forward; else it is made again */
 };
 
 static inline ptrdiff_t sn_tensor_pixels(const struct sn_tensor *t)
@@ -103,11 +105,14 @@ static inline ptrdiff_t sn_unit_pixel(const struct sn_tensor *t, int u)
 /* Gives a tensor its shape; no memory yet. */
 void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c);
 
+/* Values of y, and of dz. */
+size_t sn_tensor_values(const struct sn_tensor *t);
+
 /* Takes y, and what a batch-norm needs, from `a`. */
 void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a);
 
-/* Takes dz from `a` if the tensor wants a gradient. */
-void sn_tensor_plan_grad(struct sn_tensor *t, struct sn_arena *a);
+/* Takes what a batch-norm needs alone. */
+void sn_tensor_plan_bn(struct sn_tensor *t, struct sn_arena *a);
 
 /* Values as a kernel takes them: pixels `p` values apart. */
 struct sn_rows {

@@ -1,9 +1,9 @@
 #ifndef SN_NN_WIDE_H
 #define SN_NN_WIDE_H
 
-/* The expanded tensors inside a block.  They are 3 to 6 times wider than what
- * a block connects; their raw values are kept from forward to backward, their
- * gradients live in one layer's backward only and so share one place. */
+/* The expanded tensors inside a block, 3 to 6 times wider than what a block
+ * connects.  Their gradients live in one layer's backward only and so share one
+ * place; their values lie there too unless they are kept. */
 
 #include "nn/layer.h"
 
@@ -14,21 +14,61 @@ static inline void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn,
     bn->view = view;
     t->bn = bn;
     t->act = act;
-    t->wants_grad = true;
+    t->wants_grad = t->kept = true;
 }
 
-/* Takes t's own memory, and `*at` values into the shared place for its
- * gradient; *at moves on. */
+/* `t`'s part of the shared place, from *at on; *at moves behind it. */
+static inline sn_real *sn_wide_take(const struct sn_tensor *t,
+                                    struct sn_plan *plan, size_t *at)
+{
+    sn_real *part = plan->wides ? plan->wides + *at : NULL;
+    *at += sn_tensor_values(t);
+    sn_plan_raise(&plan->need.wide, *at);
+    return part;
+}
+
+/* Settles where t's values and gradient lie.  Without a backward pass nothing
+ * has to be kept. */
 static inline void sn_wide_plan(struct sn_tensor *t, struct sn_plan *plan,
                                 size_t *at)
 {
-    sn_tensor_plan(t, plan->arena);
-    if (!plan->backward)
-        return;
-    t->dz = plan->wides ? plan->wides + *at : NULL;
-    *at += (size_t)sn_tensor_pixels(t) * (size_t)t->ld;
-    if (plan->need.wide < *at)
-        plan->need.wide = *at;
+    if (t->kept && plan->backward) {
+        sn_tensor_plan(t, plan->arena);
+    } else {
+        sn_tensor_plan_bn(t, plan->arena);
+        t->y = sn_wide_take(t, plan, at);
+    }
+    if (plan->backward)
+        t->dz = sn_wide_take(t, plan, at);
+}
+
+/* A wide tensor of some block, and what it costs to make it again. */
+struct sn_wide {
+    struct sn_tensor *t;
+    double macs; /* multiply-adds a value */
+};
+
+enum { SN_MAX_WIDES = 2 };
+
+/* The wide tensors of a layer, none to SN_MAX_WIDES; returns how many. */
+static inline int sn_layer_wides(struct sn_layer *layer,
+                                 struct sn_wide wide[SN_MAX_WIDES])
+{
+    /* per channel, a multiply-add takes about four times as long */
+    enum { PER_CHANNEL = 4 };
+    int n = 0;
+    if (layer->id == SN_LAYER_FUSED) {
+        struct sn_fused *b = &layer->as.fused;
+        const int k = b->dense.window.k;
+        wide[n++] = (struct sn_wide){&b->mid, (double)k * k * b->dense.in->c};
+    } else if (layer->id == SN_LAYER_IBN) {
+        struct sn_ibn *b = &layer->as.ibn;
+        const int k = b->depth.window.k;
+        if (b->expands)
+            wide[n++] = (struct sn_wide){&b->mid1, b->expand.in->c};
+        wide[n++] = (struct sn_wide){&b->mid2, (double)PER_CHANNEL * k * k};
+    }
+    return n;
 }
 
 #endif

@@ -328,8 +328,7 @@ static sn_status arch_step(struct sn_searcher *s, long arch, long pass,
     SN_TRY(forward(w, s->held_out, (int)(arch / batches), (int)(arch % batches),
                    r->step, err));
     const struct sn_loss *loss = sn_graph_last(w->graph);
-    zero_gradients(w);
-    sn_graph_bwd(w->graph);
+    sn_graph_bwd_gates(w->graph);
     sn_supernet_gate_grads(w->net, s->dgate);
     sn_gumbel_update(&s->gumbel, s->gate, s->dgate, loss->mean, t,
                      arch < s->gumbel.warmup_updates);

@@ -337,6 +337,50 @@ static void planning_again_takes_nothing(void **state)
     close_net(&t);
 }
 
+/* A step's loss and weight gradients under a cap. */
+static double capped_step(struct net *t, size_t cap, sn_real *g)
+{
+    t->g.cap = cap;
+    list_layers(t, 9, SIDE);
+    const size_t bytes = sn_graph_bytes(&t->g, true);
+    plan(t);
+    assert_int_equal(t->g.arena.used, bytes);
+    fill(t, 0);
+    sn_params_zero_grad(&t->p);
+    sn_graph_fwd(&t->g, SN_MODE_TRAIN);
+    sn_graph_bwd(&t->g);
+    memcpy(g, t->p.g, t->p.total * sizeof *g);
+    return sn_graph_last(&t->g)->mean;
+}
+
+/* What is forgotten is made again: less memory, the same bits. */
+static void caps_change_no_bit(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 9);
+    const size_t size = t.p.total * sizeof(sn_real), all = t.g.arena.used;
+    sn_real *want = check_zeros((ptrdiff_t)t.p.total);
+    sn_real *got = check_zeros((ptrdiff_t)t.p.total);
+    const double loss = capped_step(&t, 0, want);
+    assert_int_equal(sn_graph_kept(&t.g).wide, 3);
+    assert_int_equal(sn_graph_kept(&t.g).kept, 3);
+    size_t cap = all, fitted = 0;
+    while (fitted != cap) {
+        fitted = cap;
+        assert_true(loss == capped_step(&t, cap, got));
+        check_same(got, want, size, "gradients under a cap");
+        if (t.g.arena.used <= cap)
+            cap = t.g.arena.used - 1; /* something has to go */
+    }
+    assert_true(t.g.arena.used < all && sn_graph_kept(&t.g).kept < 3);
+    const size_t least = t.g.arena.used;
+    assert_true(least > cap); /* nothing fitted: the least there is */
+    assert_true(capped_step(&t, 1, got) == loss);
+    assert_int_equal(t.g.arena.used, least);
+    close_net(&t);
+}
+
 static void memory_runs_out(void **state)
 {
     (void)state;
@@ -493,6 +537,7 @@ int main(void)
         cmocka_unit_test(variance_far_from_zero),
         cmocka_unit_test(bytes_are_the_arena),
         cmocka_unit_test(planning_again_takes_nothing),
+        cmocka_unit_test(caps_change_no_bit),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(nonfinite_is_found),
         cmocka_unit_test(loss_by_hand),

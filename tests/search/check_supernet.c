@@ -350,6 +350,32 @@ static void one_hot_is_subnet(void **state)
     rig_close(&r);
 }
 
+/* The derivatives of gates do not need those of the weights. */
+static void gates_alone(void **state)
+{
+    (void)state;
+    const struct sn_kernels k = best();
+    const struct sn_space space = make_space(false);
+    static struct rig r;
+    static double gate[SN_MAX_OPTIONS], want[SN_MAX_OPTIONS];
+    static double got[SN_MAX_OPTIONS];
+    rig_open(&r, &space, &k);
+    const int total = r.net.decisions.total;
+    for (int io = 0; io < total; io++)
+        gate[io] = 0.4 + 0.01 * io;
+    sn_supernet_set_gates(&r.net, gate);
+    sn_supernet_build_gated(&r.net, &r.g, 6, 0);
+    start(&r);
+    run_once(&r);
+    sn_supernet_gate_grads(&r.net, want);
+    sn_graph_fwd(&r.g, SN_MODE_TRAIN);
+    sn_graph_bwd_gates(&r.g);
+    sn_supernet_gate_grads(&r.net, got);
+    check_same(got, want, (size_t)total * sizeof *got, "dL/dgate");
+    assert_true(want[0] != 0);
+    rig_close(&r);
+}
+
 /* ---- threads ---- */
 
 struct outcome {
@@ -495,6 +521,7 @@ int main(void)
         cmocka_unit_test(alone_best),
         cmocka_unit_test(products_ignore_distance),
         cmocka_unit_test(one_hot_is_subnet),
+        cmocka_unit_test(gates_alone),
         cmocka_unit_test(threads_best),
         cmocka_unit_test(threads_ref),
         cmocka_unit_test(layer_names),

@@ -1,0 +1,228 @@
+/* The memory of a graph; see plan.h and graph.h. */
+
+#include "nn/plan.h"
+
+#include "nn/graph.h"
+#include "nn/wide.h"
+
+void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch)
+{
+    struct sn_arena *a = plan->arena;
+    plan->slots = sn_arena_take(a, plan->need.slots, sizeof(sn_real));
+    plan->turned = sn_arena_take(a, plan->need.turned, sizeof(sn_real));
+    plan->wides = sn_arena_take(a, plan->need.wide, sizeof(sn_real));
+    for (int it = 0; it < plan->threads; it++) {
+        scratch[it].load = sn_arena_take(a, plan->need.load, sizeof(sn_real));
+        scratch[it].grad = sn_arena_take(a, plan->need.grad, sizeof(sn_real));
+        scratch[it].dx = sn_arena_take(a, plan->need.dx, sizeof(sn_real));
+    }
+}
+
+/* ---- gradients of the tensors between layers ---- */
+
+/* A gradient that is in use: values [at, at + size) of the place. */
+struct lease {
+    size_t at, size;
+    const struct sn_tensor *t;
+};
+
+struct leases {
+    struct lease of[SN_MAX_LAYERS]; /* by place */
+    int count;
+    size_t most; /* values of the place */
+};
+
+/* Gives t the first gap that is large enough. */
+static size_t lease(struct leases *l, const struct sn_tensor *t)
+{
+    const size_t size = sn_tensor_values(t);
+    size_t at = 0;
+    int i = 0;
+    for (; i < l->count && l->of[i].at - at < size; i++)
+        at = l->of[i].at + l->of[i].size;
+    for (int j = l->count++; j > i; j--)
+        l->of[j] = l->of[j - 1];
+    l->of[i] = (struct lease){at, size, t};
+    sn_plan_raise(&l->most, at + size);
+    return at;
+}
+
+static void give_back(struct leases *l, const struct sn_tensor *t)
+{
+    int left = 0;
+    for (int i = 0; i < l->count; i++)
+        if (l->of[i].t != t)
+            l->of[left++] = l->of[i];
+    l->count = left;
+}
+
+/* The layer in whose backward the gradient of layer il's output is written
+ * first; what nobody reads is the caller's to fill. */
+static int written_by(const struct sn_graph *g, int il)
+{
+    const struct sn_tensor *t = &g->layer[il].out;
+    return t->readers > 0 ? t->last_reader : g->layers - 1;
+}
+
+/* Walks backward over the layers; sets every dz in `place` (NULL: counts).
+ * Returns the values of the place. */
+static size_t place_gradients(struct sn_graph *g, sn_real *place)
+{
+    struct leases l;
+    l.count = 0;
+    l.most = 0;
+    for (int ir = g->layers - 1; ir >= 0; ir--) {
+        for (int il = 0; il <= ir; il++) {
+            struct sn_tensor *t = &g->layer[il].out;
+            if (!t->wants_grad || t->n == 0 || written_by(g, il) != ir)
+                continue;
+            const size_t at = lease(&l, t);
+            t->dz = place ? place + at : NULL;
+        }
+        give_back(&l, &g->layer[ir].out);
+    }
+    return l.most;
+}
+
+/* ---- all layers ---- */
+
+/* One run over all layers; `plan` carries what the run before found. */
+static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
+{
+    sn_plan_share(plan, g->scratch);
+    for (int il = 0; il < g->layers; il++) {
+        struct sn_layer *layer = &g->layer[il];
+        sn_layer_kinds[layer->id].plan(layer, plan);
+    }
+    if (!plan->backward)
+        return;
+    const size_t values = place_gradients(g, NULL);
+    sn_real *place = sn_arena_take(plan->arena, values, sizeof *place);
+    place_gradients(g, place);
+}
+
+/* Two counting runs: the first finds what the layers share, the second adds
+ * everything up. */
+static size_t count(struct sn_graph *g, struct sn_plan *plan, bool backward)
+{
+    struct sn_arena counting;
+    *plan = (struct sn_plan){
+        .arena = &counting, .threads = g->threads, .backward = backward};
+    for (int run = 0; run < 2; run++) {
+        sn_arena_init(&counting);
+        plan_layers(g, plan);
+    }
+    return counting.used;
+}
+
+/* ---- what is kept ---- */
+
+struct wides {
+    struct sn_wide of[SN_MAX_LAYERS * SN_MAX_WIDES];
+    int count;
+};
+
+/* All wide tensors, those that are cheap to make again first; of equals the
+ * first of the list.  Sorted in place: planning allocates nothing. */
+static void list_wides(struct sn_graph *g, struct wides *w)
+{
+    w->count = 0;
+    for (int il = 0; il < g->layers; il++) {
+        struct sn_wide found[SN_MAX_WIDES];
+        const int n = sn_layer_wides(&g->layer[il], found);
+        for (int i = 0; i < n; i++) {
+            int at = w->count++;
+            for (; at > 0 && w->of[at - 1].macs > found[i].macs; at--)
+                w->of[at] = w->of[at - 1];
+            w->of[at] = found[i];
+        }
+    }
+}
+
+static void forget_first(struct wides *w, int n)
+{
+    for (int i = 0; i < w->count; i++)
+        w->of[i].t->kept = i >= n;
+}
+
+/* Values of all wide tensors: those that are kept, and the place that blocks
+ * share, where the others lie beside the gradients. */
+static size_t wide_values(struct sn_graph *g)
+{
+    size_t kept = 0, shared = 0;
+    for (int il = 0; il < g->layers; il++) {
+        struct sn_wide w[SN_MAX_WIDES];
+        const int n = sn_layer_wides(&g->layer[il], w);
+        size_t block = 0;
+        for (int i = 0; i < n; i++) {
+            const size_t values = sn_tensor_values(w[i].t);
+            kept += w[i].t->kept ? values : 0;
+            block += w[i].t->kept ? values : 2 * values;
+        }
+        sn_plan_raise(&shared, block);
+    }
+    return kept + shared;
+}
+
+/* Forgets as few wide tensors as make `bytes` with all of them kept fit under
+ * the cap; where nothing does, so many that the fewest bytes are left. */
+static void forget_enough(struct sn_graph *g, size_t bytes)
+{
+    struct wides w;
+    list_wides(g, &w);
+    const size_t all = wide_values(g);
+    size_t least = bytes;
+    int best = 0;
+    for (int n = 1; n <= w.count && least > g->cap; n++) {
+        forget_first(&w, n);
+        const size_t now =
+            bytes + wide_values(g) * sizeof(sn_real) - all * sizeof(sn_real);
+        if (now < least) {
+            least = now;
+            best = n;
+        }
+    }
+    forget_first(&w, best);
+}
+
+/* Counts under the cap, if there is one. */
+static size_t count_capped(struct sn_graph *g, struct sn_plan *plan,
+                           bool backward)
+{
+    struct wides w;
+    list_wides(g, &w);
+    forget_first(&w, 0);
+    const size_t bytes = count(g, plan, backward);
+    if (!backward || g->cap == 0 || bytes <= g->cap)
+        return bytes;
+    forget_enough(g, bytes);
+    return count(g, plan, backward);
+}
+
+size_t sn_graph_bytes(struct sn_graph *g, bool backward)
+{
+    struct sn_plan plan;
+    return count_capped(g, &plan, backward);
+}
+
+struct sn_kept sn_graph_kept(struct sn_graph *g)
+{
+    struct wides w;
+    list_wides(g, &w);
+    struct sn_kept all = {.wide = w.count};
+    for (int i = 0; i < w.count; i++)
+        all.kept += w.of[i].t->kept;
+    return all;
+}
+
+sn_status sn_graph_plan(struct sn_graph *g, bool backward, struct sn_error *err)
+{
+    struct sn_plan plan;
+    const size_t bytes = count_capped(g, &plan, backward);
+    if (bytes > g->arena.size)
+        SN_TRY(sn_arena_reserve(&g->arena, bytes, err));
+    sn_arena_reset(&g->arena, 0);
+    plan.arena = &g->arena;
+    plan_layers(g, &plan);
+    return SN_OK;
+}
