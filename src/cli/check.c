@@ -148,14 +148,16 @@ static void add_memory(struct sn_text *t, const struct sn_job_plan *p)
 {
     char data[SN_QUANTITY_TEXT], search[SN_QUANTITY_TEXT];
     char final[SN_QUANTITY_TEXT], left[SN_QUANTITY_TEXT];
+    char again[SN_AGAIN_TEXT];
     sn_text_add(t, "%-8s images %s, ", "memory",
                 sn_text_bytes(data, sizeof data, (double)p->data_bytes));
     if (p->searches)
         sn_text_add(
             t, "search %s, ",
             sn_text_bytes(search, sizeof search, (double)p->search_bytes));
-    sn_text_add(t, "training up to %s; %s left\n",
+    sn_text_add(t, "training up to %s%s; %s left\n",
                 sn_text_bytes(final, sizeof final, (double)p->final_bytes),
+                sn_job_plan_again(again, p),
                 sn_text_bytes(left, sizeof left, (double)p->available));
 }
 
@@ -232,7 +234,7 @@ sn_status sn_cli_check(const struct sn_cli *a, struct sn_error *err)
     if (rc == SN_OK)
         rc = sn_job_plan_feasible(&k->plan, err);
     if (rc == SN_OK)
-        rc = sn_job_plan_fits(&k->plan, err);
+        rc = sn_job_plan_fits(&k->plan, &k->config, err);
     sn_split_release(&k->split);
     sn_dataset_release(&k->data);
     sn_job_config_release(&k->config);

@@ -133,7 +133,7 @@ static sn_status make_plan(struct sn_job *j, struct sn_error *err)
     SN_TRY(sn_job_plan_feasible(j->plan, err));
     SN_TRY(sn_job_plan_memory(j->plan, &j->config, &j->data, &j->kernels,
                               j->threads, err));
-    return sn_job_plan_fits(j->plan, err);
+    return sn_job_plan_fits(j->plan, &j->config, err);
 }
 
 /* A new run: its folder, and what stands in it from the start. */
@@ -226,9 +226,11 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
     SN_TRY(sn_job_say(
         j, err, "%-8s %s of latency; the baseline takes %s", "budget", budget,
         sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
+    char again[SN_AGAIN_TEXT];
     return sn_job_say(
-        j, err, "%-8s %s planned, %s left", "memory",
-        sn_text_bytes(peak, sizeof peak, (double)sn_job_plan_peak(p)), left);
+        j, err, "%-8s %s planned%s, %s left", "memory",
+        sn_text_bytes(peak, sizeof peak, (double)sn_job_plan_peak(p)),
+        sn_job_plan_again(again, p), left);
 }
 
 static sn_status say_head(struct sn_job *j, struct sn_error *err)

@@ -39,6 +39,11 @@ static const struct sn_option run_rows[] = {
      .fallback = "5 min", .min = 1, .max = 0, .unit = "s",
      .help = "time between two checkpoints; one is also written at the end "
              "of every epoch"},
+    {.key = "memory", .type = SN_OPT_SIZE, .offset = RUN(memory),
+     .fallback = "none", .allow_none = true, .min = 1, .max = 0,
+     .unit = "B",
+     .help = "cap on what is planned, images included; blocks then compute "
+             "again what there is no room for: slower, the same bits"},
 };
 
 static const struct sn_option task_rows[] = {

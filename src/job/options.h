@@ -17,6 +17,7 @@ struct sn_run_options {
     char dir[SN_TEXT_MAX];         /* where run directories are made */
     int threads;                   /* 0: all cores */
     struct sn_quantity checkpoint; /* seconds between two */
+    struct sn_quantity memory;     /* bytes that may be planned */
 };
 
 enum sn_task_kind { SN_TASK_CLASSIFY };

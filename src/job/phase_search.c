@@ -46,6 +46,7 @@ static sn_status open_search(struct search *s, struct sn_job *j,
     SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
     s->graph.profile = sn_job_profile(j);
     sn_supernet_build_gated(&s->net, &s->graph, o->batch, recipe.smoothing);
+    s->graph.cap = sn_job_plan_cap(j->plan, s->net.params.arena.size);
     SN_TRY(sn_graph_plan(&s->graph, true, err));
     SN_TRY(open_loaders(s, j, err));
     SN_TRY(sn_searcher_init(&s->searcher, &s->net, &s->graph, &s->loader,

@@ -105,6 +105,7 @@ static sn_status open_training(struct training *t, struct sn_job *j,
     t->graph.profile = sn_job_profile(j);
     sn_supernet_build_arch(&t->net, &t->graph, arch, recipe.batch,
                            recipe.smoothing);
+    t->graph.cap = sn_job_plan_cap(j->plan, t->net.params.arena.size);
     SN_TRY(sn_graph_plan(&t->graph, true, err));
     SN_TRY(open_loaders(t, j, err));
     SN_TRY(sn_trainer_init(&t->trainer, &t->net, &t->graph, &t->loader, &recipe,

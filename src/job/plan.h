@@ -5,6 +5,7 @@
  * attained, memory.  `supernet check` prints it; `train` refuses by it. */
 
 #include "job/options.h"
+#include "nn/graph.h"
 
 struct sn_job_plan {
     struct sn_space space;
@@ -22,7 +23,11 @@ struct sn_job_plan {
     size_t search_bytes; /* weights and graph of the search */
     size_t final_bytes;  /* the same of the largest net in final training */
     size_t available;    /* what the system has left; 0: unknown */
-};                       /* about 1.5 MB: on the heap, please */
+    size_t limit;        /* for images, weights and graph; 0: unknown */
+    bool limit_is_ours;  /* the config's, not the system's */
+    struct sn_kept search_kept, final_kept; /* wide tensors, under the limit */
+    int fits_search, fits_final; /* batches that would fit; 0: none */
+};                               /* about 1.5 MB: on the heap, please */
 
 /* Space, costs and budget, for images of so many channels and classes.
  * SN_ERR_CONFIG, SN_ERR_NUMERIC. */
@@ -41,8 +46,9 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
 sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
                                struct sn_error *err);
 
-/* Adds up what search and final training take on so many threads.
- * SN_ERR_MEMORY when not even the plan can be made. */
+/* Adds up what search and final training take on so many threads, as many wide
+ * tensors kept as the limit allows.  SN_ERR_MEMORY when not even the plan can
+ * be made. */
 sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
@@ -54,11 +60,22 @@ enum { SN_NETS_TEXT = 24 };
 const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],
                              const struct sn_job_plan *p);
 
+/* What the limit costs, for people: ` (7 of 34 wide tensors made again)`, or
+ * nothing.  Returns buf. */
+enum { SN_AGAIN_TEXT = 64 };
+const char *sn_job_plan_again(char buf[SN_AGAIN_TEXT],
+                              const struct sn_job_plan *p);
+
 /* Bytes at the worst moment, the images included. */
 size_t sn_job_plan_peak(const struct sn_job_plan *p);
 
-/* Whether the system has that much left (the images are in memory already).
- * SN_ERR_MEMORY with the figures. */
-sn_status sn_job_plan_fits(const struct sn_job_plan *p, struct sn_error *err);
+/* Bytes left for a graph beside the images and `weights` bytes of weights; 0:
+ * any. */
+size_t sn_job_plan_cap(const struct sn_job_plan *p, size_t weights);
+
+/* Whether all of it is within the limit.  SN_ERR_MEMORY with the figures and
+ * what would fit. */
+sn_status sn_job_plan_fits(const struct sn_job_plan *p,
+                           const struct sn_job_config *c, struct sn_error *err);
 
 #endif

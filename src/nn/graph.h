@@ -75,7 +75,7 @@ struct sn_kept {
 struct sn_kept sn_graph_kept(struct sn_graph *g);
 
 /* Binds memory, counting first.  SN_ERR_MEMORY with the figures when the system
- * lacks it; the list is then unbound. */
+ * lacks it or the cap is too low; the list is then unbound. */
 sn_status sn_graph_plan(struct sn_graph *g, bool backward,
                         struct sn_error *err);
 

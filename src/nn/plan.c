@@ -219,6 +219,11 @@ sn_status sn_graph_plan(struct sn_graph *g, bool backward, struct sn_error *err)
 {
     struct sn_plan plan;
     const size_t bytes = count_capped(g, &plan, backward);
+    if (g->cap > 0 && bytes > g->cap)
+        return sn_fail(err, SN_ERR_MEMORY,
+                       "the net takes %zu bytes of memory even with nothing "
+                       "wide kept, %zu are allowed",
+                       bytes, g->cap);
     if (bytes > g->arena.size)
         SN_TRY(sn_arena_reserve(&g->arena, bytes, err));
     sn_arena_reset(&g->arena, 0);

@@ -77,6 +77,11 @@ for threads in 2 4; do
     verdict "$threads threads give the bits of 1" $?
 done
 
+# Under a cap blocks compute again what they have no room for.
+"$supernet" train tiny.ini -j 2 -s 'run.memory=7.5 MiB' -o capped >out 2>&1 &&
+    grep -q '^memory .*wide tensors made again' out && same capped
+verdict 'a cap on memory changes no bit' $?
+
 # Killed again and again, each time after a part of the unbroken run's time.
 start=$EPOCHREALTIME
 "$supernet" train tiny.ini -q -j 1 -o timed >out

@@ -1,0 +1,235 @@
+/* The memory of a job: what it takes, and what would fit; see plan.h. */
+
+#include <stdio.h>
+
+#include "base/os.h"
+#include "base/text.h"
+#include "job/plan.h"
+#include "search/supernet.h"
+
+static size_t image_bytes(const struct sn_images *im)
+{
+    const size_t pixels = (size_t)im->n * (size_t)im->h * (size_t)im->w;
+    /* squares on disk are the system's to keep or to drop */
+    const size_t held = im->pixels && !im->on_disk ? pixels * (size_t)im->c : 0;
+    return held + (im->masks ? pixels : 0) + (size_t)im->n * sizeof *im->labels;
+}
+
+/* The net whose training stores most: in every block the option with the
+ * widest kept tensors. */
+static void hungriest(struct sn_arch *arch, const struct sn_space *space)
+{
+    sn_arch_baseline(arch, space);
+    for (int is = 0; is < space->n_stages; is++) {
+        const struct sn_stage_space *s = &space->stage[is];
+        arch->stage[is].depth = sn_space_max_depth(space, is);
+        for (int ib = 0; ib < arch->stage[is].depth; ib++) {
+            const struct sn_block_space *b = &s->block[ib];
+            const int stride = ib == 0 ? s->stride : 1;
+            double most = -1;
+            for (int i = 0; i < b->n_op; i++) {
+                const struct sn_op_space *of = &b->of[b->op[i]];
+                const int e = of->e[of->n_e - 1];
+                /* an IBN keeps E*x before the stride and dw(..) behind it */
+                const double kept =
+                    e * (b->op[i] == SN_OP_IBN && e > 1 ? stride * stride + 1.0
+                                                        : 1.0);
+                if (kept <= most)
+                    continue;
+                most = kept;
+                arch->stage[is].block[ib] = (struct sn_block){
+                    .op = b->op[i], .k = of->k[of->n_k - 1], .e = e};
+            }
+        }
+    }
+}
+
+/* Bytes of all weights with their gradients and momenta, from the cost table:
+ * known before any of them is taken. */
+static double weight_bytes(const struct sn_job_plan *p)
+{
+    const struct sn_space *s = &p->space;
+    double params = p->searches ? p->cost.fixed.params : p->only_cost.params;
+    for (int is = 0; p->searches && is < s->n_stages; is++)
+        for (int ib = 0; ib < sn_space_max_depth(s, is); ib++) {
+            const struct sn_block_space *b = &s->stage[is].block[ib];
+            for (int i = 0; i < b->n_op; i++) {
+                const struct sn_op_space *of = &b->of[b->op[i]];
+                params +=
+                    p->cost.block[is][ib][b->op[i]][of->n_k - 1][of->n_e - 1]
+                        .params;
+            }
+        }
+    return 3 * sizeof(sn_real) * params;
+}
+
+size_t sn_job_plan_cap(const struct sn_job_plan *p, size_t weights)
+{
+    const size_t taken = p->data_bytes + weights;
+    if (p->limit == 0)
+        return 0;
+    return p->limit > taken ? p->limit - taken : 1; /* nothing fits */
+}
+
+/* The nets and the graph that bytes are counted with. */
+struct counting {
+    struct sn_supernet net;
+    struct sn_graph graph;
+    struct sn_arch largest;
+    size_t weights;
+};
+
+static sn_status counting_open(struct counting *c, const struct sn_job_plan *p,
+                               uint64_t seed, const struct sn_kernels *k,
+                               int threads, struct sn_error *err)
+{
+    struct sn_space alone;
+    c->largest = p->only;
+    if (p->searches)
+        hungriest(&c->largest, &p->space);
+    else
+        sn_arch_space(&alone, &p->only);
+    SN_TRY(
+        sn_supernet_init(&c->net, p->searches ? &p->space : &alone, seed, err));
+    c->weights = c->net.params.arena.size;
+    const sn_status rc = sn_graph_init(&c->graph, k, threads, err);
+    if (rc != SN_OK)
+        sn_supernet_release(&c->net);
+    c->graph.cap = sn_job_plan_cap(p, c->weights);
+    return rc;
+}
+
+static void counting_close(struct counting *c)
+{
+    sn_graph_release(&c->graph);
+    sn_supernet_release(&c->net);
+}
+
+/* Weights, and the graph of one phase on batches of so many. */
+static size_t count(struct counting *c, bool search, int batch,
+                    struct sn_kept *kept)
+{
+    if (search)
+        sn_supernet_build_gated(&c->net, &c->graph, batch, 0);
+    else
+        sn_supernet_build_arch(&c->net, &c->graph, &c->largest, batch, 0);
+    const size_t bytes = c->weights + sn_graph_bytes(&c->graph, true);
+    *kept = sn_graph_kept(&c->graph);
+    return bytes;
+}
+
+static bool fits(const struct sn_job_plan *p, size_t bytes)
+{
+    return p->limit == 0 || p->data_bytes + bytes <= p->limit;
+}
+
+/* The batch, halved until it fits; 0: none does. */
+static int fitting(struct counting *c, const struct sn_job_plan *p, bool search,
+                   int batch)
+{
+    struct sn_kept kept;
+    for (; batch >= 2; batch /= 2)
+        if (fits(p, count(c, search, batch, &kept)))
+            return batch;
+    return 0;
+}
+
+/* What the images and the work may take together: what the config allows and
+ * the system has (the images are in memory already). */
+static size_t find_limit(const struct sn_job_plan *p,
+                         const struct sn_job_config *c)
+{
+    const struct sn_quantity *memory = &c->run.memory;
+    const size_t has = p->available > 0 ? p->available + p->data_bytes : 0;
+    const size_t allowed = memory->set ? (size_t)memory->value : 0;
+    if (has == 0 || allowed == 0)
+        return has > 0 ? has : allowed;
+    return has < allowed ? has : allowed;
+}
+
+sn_status sn_job_plan_memory(struct sn_job_plan *p,
+                             const struct sn_job_config *c,
+                             const struct sn_dataset *data,
+                             const struct sn_kernels *k, int threads,
+                             struct sn_error *err)
+{
+    struct counting n;
+    p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
+    p->available = sn_os_memory_available();
+    p->limit = find_limit(p, c);
+    p->limit_is_ours = c->run.memory.set && p->limit == c->run.memory.value;
+    p->search_bytes = p->final_bytes = 0;
+    if (!fits(p, (size_t)weight_bytes(p))) { /* not even these */
+        p->final_bytes = (size_t)weight_bytes(p);
+        p->fits_search = p->fits_final = 0;
+        return SN_OK;
+    }
+    SN_TRY(counting_open(&n, p, c->run.seed, k, threads, err));
+    if (p->searches)
+        p->search_bytes = count(&n, true, c->search.batch, &p->search_kept);
+    p->final_bytes = count(&n, false, c->train.batch, &p->final_kept);
+    p->fits_search =
+        p->searches ? fitting(&n, p, true, c->search.batch) : c->search.batch;
+    p->fits_final = fitting(&n, p, false, c->train.batch);
+    counting_close(&n);
+    return SN_OK;
+}
+
+static size_t work_bytes(const struct sn_job_plan *p)
+{
+    return p->search_bytes > p->final_bytes ? p->search_bytes : p->final_bytes;
+}
+
+size_t sn_job_plan_peak(const struct sn_job_plan *p)
+{
+    return p->data_bytes + work_bytes(p);
+}
+
+const char *sn_job_plan_again(char buf[SN_AGAIN_TEXT],
+                              const struct sn_job_plan *p)
+{
+    const struct sn_kept *s = &p->search_kept, *f = &p->final_kept;
+    const struct sn_kept *k = s->wide - s->kept > f->wide - f->kept ? s : f;
+    buf[0] = '\0';
+    if (k->kept < k->wide)
+        snprintf(buf, SN_AGAIN_TEXT, " (%d of %d wide tensors made again)",
+                 k->wide - k->kept, k->wide);
+    return buf;
+}
+
+/* What would fit: `[search] batch = 32 and [train] batch = 64 would fit`. */
+static void advise(char *buf, size_t size, const struct sn_job_plan *p,
+                   const struct sn_job_config *c)
+{
+    const bool search = p->searches && p->fits_search < c->search.batch;
+    const bool final = p->fits_final < c->train.batch;
+    char a[32] = "", b[32] = "";
+    if (p->fits_final == 0 || (p->searches && p->fits_search == 0)) {
+        snprintf(buf, size, "no batch is small enough");
+        return;
+    }
+    if (search)
+        snprintf(a, sizeof a, "[search] batch = %d", p->fits_search);
+    if (final)
+        snprintf(b, sizeof b, "[train] batch = %d", p->fits_final);
+    snprintf(buf, size, "%s%s%s would fit", a, search && final ? " and " : "",
+             b);
+}
+
+sn_status sn_job_plan_fits(const struct sn_job_plan *p,
+                           const struct sn_job_config *c, struct sn_error *err)
+{
+    char need[SN_QUANTITY_TEXT], images[SN_QUANTITY_TEXT];
+    char limit[SN_QUANTITY_TEXT], advice[96];
+    if (fits(p, work_bytes(p)))
+        return SN_OK;
+    advise(advice, sizeof advice, p, c);
+    return sn_fail(err, SN_ERR_MEMORY,
+                   "training needs %s of memory beside %s of images, even with "
+                   "nothing wide kept, and %s %s; %s",
+                   sn_text_bytes(need, sizeof need, (double)work_bytes(p)),
+                   sn_text_bytes(images, sizeof images, (double)p->data_bytes),
+                   p->limit_is_ours ? "[run] memory is" : "there are",
+                   sn_text_bytes(limit, sizeof limit, (double)p->limit),
+                   advice);
+}
