@@ -157,7 +157,7 @@ static sn_status add_class(struct place *p, const char *name)
                        "%s/%s: more than %d folders, expected one for each "
                        "class",
                        c->root, p->at, SN_MAX_CLASSES);
-    snprintf(c->class_name[c->classes++], SN_CLASS_NAME, "%s", name);
+    memcpy(c->class_name[c->classes++], name, strlen(name) + 1);
     return SN_OK;
 }
 

@@ -121,12 +121,31 @@ static void take_orientation(struct sn_image_header *header,
 
 /* ---- JPEG ---- */
 
+enum jpeg_marker {
+    TEM = 0x01,
+    SOF_PROGRESSIVE = 0xc2,
+    DHT = 0xc4,
+    SOF_ARITHMETIC = 0xc9,
+    RST0 = 0xd0,
+    EOI = 0xd9,
+    SOS = 0xda,
+    DQT = 0xdb,
+    APP1 = 0xe1
+};
+
+/* What was met on the way. */
+struct jpeg {
+    bool framed, scanned;
+    int components;
+    uint8_t id[4], quantiser[4]; /* of the components */
+    unsigned quantisers, dc, ac; /* a bit for each table that is there */
+};
+
 /* The frame header: what kind of JPEG, and how large. */
-static sn_status jpeg_frame(struct sn_image_header *header,
+static sn_status jpeg_frame(struct sn_image_header *header, struct jpeg *j,
                             const struct walk *f, unsigned marker,
                             const uint8_t *p, size_t length)
 {
-    enum { SOF_PROGRESSIVE = 0xc2, SOF_ARITHMETIC = 0xc9 };
     if (length < 6)
         return bad(f, "a damaged JPEG: its frame header is too short");
     if (marker >= SOF_ARITHMETIC)
@@ -145,10 +164,78 @@ static sn_status jpeg_frame(struct sn_image_header *header,
     if (header->h == 0)
         return bad(f, "a JPEG that tells its height at its end, which is not "
                       "read");
+    j->components = p[5];
+    if (j->framed || j->components < 1 || j->components > 4 ||
+        length != 6 + 3 * (size_t)j->components)
+        return bad(f, "a damaged JPEG: its frame header makes no sense");
+    for (int i = 0; i < j->components; i++) {
+        j->id[i] = p[6 + 3 * i];
+        j->quantiser[i] = p[8 + 3 * i];
+    }
+    j->framed = true;
 
     /* blocks of the component that has most, at one bit each */
     const double block = 8 * 8, bits = 8.0 * (double)f->n;
     return check_claim(f, header->h, header->w, block * bits);
+}
+
+/* Huffman tables.  Sixteen counts of codes may promise more codes than there
+ * are bytes to code; stb_image writes over the end of its tables then. */
+static sn_status jpeg_huffman(struct jpeg *j, const struct walk *f,
+                              const uint8_t *p, size_t length)
+{
+    enum { HEAD = 17, CODES = 256 };
+    while (length >= HEAD) {
+        size_t codes = 0;
+        for (int i = 1; i < HEAD; i++)
+            codes += p[i];
+        const unsigned bit = 1u << (p[0] & 15);
+        *(p[0] >> 4 ? &j->ac : &j->dc) |= bit;
+        if (codes > CODES || codes > length - HEAD)
+            break;
+        p += HEAD + codes;
+        length -= HEAD + codes;
+    }
+    return length == 0 ? SN_OK
+                       : bad(f, "a damaged JPEG: a Huffman table makes no "
+                                "sense");
+}
+
+static void jpeg_quantisers(struct jpeg *j, const uint8_t *p, size_t length)
+{
+    while (length > 0) {
+        const size_t bytes = p[0] >> 4 ? 129 : 65;
+        j->quantisers |= 1u << (p[0] & 15);
+        if (bytes > length)
+            return; /* the decoder will say so */
+        p += bytes;
+        length -= bytes;
+    }
+}
+
+/* A scan: every table that it is decoded with has to be there. */
+static sn_status jpeg_scan(struct jpeg *j, const struct walk *f,
+                           const uint8_t *p, size_t length)
+{
+    const size_t n = length ? p[0] : 0;
+    if (!j->framed)
+        return bad(f, "a damaged JPEG: a scan without a frame");
+    if (n < 1 || n > 4 || length != 4 + 2 * n)
+        return bad(f, "a damaged JPEG: the header of a scan makes no sense");
+    const unsigned first = p[1 + 2 * n], last = p[2 + 2 * n];
+    const bool refines = p[3 + 2 * n] >> 4;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned dc = 1u << (p[2 + 2 * i] >> 4);
+        const unsigned ac = 1u << (p[2 + 2 * i] & 15);
+        if ((first == 0 && !refines && !(j->dc & dc)) ||
+            (last > 0 && !(j->ac & ac)))
+            return bad(f, "a damaged JPEG: a Huffman table is missing");
+    }
+    for (int i = 0; i < j->components; i++)
+        if (j->quantiser[i] > 3 || !(j->quantisers & 1u << j->quantiser[i]))
+            return bad(f, "a damaged JPEG: a table of quantisers is missing");
+    j->scanned = true;
+    return SN_OK;
 }
 
 /* EXIF, of the segments that applications add. */
@@ -160,22 +247,40 @@ static void jpeg_app1(struct sn_image_header *header, const uint8_t *p,
         take_orientation(header, p + SIGNATURE, length - SIGNATURE);
 }
 
-static bool is_frame(unsigned marker)
+static sn_status jpeg_segment(struct sn_image_header *header, struct jpeg *j,
+                              const struct walk *f, unsigned marker,
+                              const uint8_t *p, size_t length)
 {
-    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 &&
-           marker != 0xc8 && marker != 0xcc;
+    const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != DHT &&
+                       marker != 0xc8 && marker != 0xcc;
+    if (frame)
+        return jpeg_frame(header, j, f, marker, p, length);
+    if (marker == DHT)
+        return jpeg_huffman(j, f, p, length);
+    if (marker == SOS)
+        return jpeg_scan(j, f, p, length);
+    if (marker == DQT)
+        jpeg_quantisers(j, p, length);
+    else if (marker == APP1)
+        jpeg_app1(header, p, length);
+    return SN_OK;
 }
 
 /* The marker at or behind f->at; 0 at the end of the file. */
 static unsigned next_marker(struct walk *f)
 {
     while (f->at + 1 < f->n) {
-        const uint8_t *p = f->bytes + f->at++;
-        if (p[0] == 0xff && p[1] != 0xff && p[1] != 0) {
+        const uint8_t *p = f->bytes + f->at;
+        const uint8_t *found = memchr(p, 0xff, f->n - f->at - 1);
+        f->junk = f->junk || found != p;
+        if (!found)
+            break;
+        f->at = (size_t)(found - f->bytes) + 1;
+        if (found[1] != 0xff && found[1] != 0) {
             f->at++;
-            return p[1];
+            return found[1];
         }
-        f->junk = f->junk || p[0] != 0xff || p[1] == 0;
+        f->junk = f->junk || found[1] == 0;
     }
     return 0;
 }
@@ -188,42 +293,34 @@ static void keep(struct walk *f, size_t from, size_t to)
     f->copied += to - from;
 }
 
-/* Segments up to the first scan; what follows is the decoder's business. */
+/* All segments.  What lies between the first scan and the end is pixels, with
+ * segments in between that are found as a decoder finds them. */
 static sn_status jpeg_header(struct sn_image_header *header, struct walk *f)
 {
-    enum { EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, RST0 = 0xd0, TEM = 0x01 };
-    bool framed = false;
+    struct jpeg j = {0};
     keep(f, 0, 2);
     f->at = 2;
     for (;;) {
         const unsigned marker = next_marker(f);
         if (marker == 0 || marker == EOI)
-            return bad(f, "a JPEG without a picture in it: cut short or "
-                          "damaged");
+            break;
         if (marker == TEM || (marker >= RST0 && marker < EOI))
             continue; /* these stand alone */
-        if (f->n - f->at < 2)
-            return bad(f, "a JPEG that ends within its header");
-        const size_t length = be16(f->bytes + f->at);
+        const size_t length = f->n - f->at < 2 ? 0 : be16(f->bytes + f->at);
         if (length < 2 || length > f->n - f->at)
-            return bad(f, "a JPEG that ends within its header");
-        if (marker == SOS && !framed)
-            return bad(f, "a damaged JPEG: a scan without a frame");
-        if (marker == SOS) {
+            return bad(f, "a JPEG that ends within a segment: cut short or "
+                          "damaged");
+        if (!j.scanned) {
             header->junk = f->junk;
-            keep(f, f->at - 2, f->n);
-            return SN_OK;
+            keep(f, f->at - 2, marker == SOS ? f->n : f->at + length);
         }
-        const uint8_t *p = f->bytes + f->at + 2;
-        if (is_frame(marker)) {
-            SN_TRY(jpeg_frame(header, f, marker, p, length - 2));
-            framed = true;
-        } else if (marker == APP1) {
-            jpeg_app1(header, p, length - 2);
-        }
-        keep(f, f->at - 2, f->at + length);
+        SN_TRY(jpeg_segment(header, &j, f, marker, f->bytes + f->at + 2,
+                            length - 2));
         f->at += length;
     }
+    return j.scanned ? SN_OK
+                     : bad(f, "a JPEG without a picture in it: cut short or "
+                              "damaged");
 }
 
 size_t sn_jpeg_tidy(uint8_t *to, const uint8_t *bytes, size_t n)

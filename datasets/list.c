@@ -144,7 +144,7 @@ static int class_of(struct csv *f, struct sn_catalog *c, const char *name)
         fault(f, "more than 1000 classes; this one is new:", name);
         return SN_UNLABELLED;
     }
-    snprintf(c->class_name[c->classes++], SN_CLASS_NAME, "%s", name);
+    memcpy(c->class_name[c->classes++], name, strlen(name) + 1);
     return i;
 }
 
