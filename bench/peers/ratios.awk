@@ -2,7 +2,8 @@
 #
 # A ratio is ours over theirs within one pair; shown are the median of the pairs
 # and, in brackets, the least and the greatest.  The bar of a net is that
-# setting of the peer which has the best median.
+# setting of the peer which has the best median; memory is the peak of the whole
+# process over that of its best f32 setting.
 
 BEGIN {
     FS = ","
@@ -91,15 +92,17 @@ function best_setting(name, precision,    i, part, k, m, most, best) {
     return best
 }
 
-function tell_net(name, precision,    ours, theirs, part) {
+function tell_net(name, precision,    ours, theirs, part, f32, memory) {
     ours = name SUBSEP SUBSEP precision SUBSEP "ours" SUBSEP "step"
     theirs = best_setting(name, precision)
     if (theirs == "" || !compare(ours, theirs))
         return
     split(theirs, part, SUBSEP)
+    f32 = best_setting(name, "f32")
+    memory = f32 == "" ? 0 : rss[ours] / rss[f32]
     printf "%-4s %-5s %9.1f %9.1f  %-18s %5.2f (%.2f to %.2f) %8.2f\n",
         name, precision, median_rate(ours), median_rate(theirs),
-        part[3] " " part[5], mid, low, high, rss[ours] / rss[theirs]
+        part[3] " " part[5], mid, low, high, memory
 }
 
 # The precision in which a program is fastest at a pass of a shape.

@@ -203,7 +203,7 @@ cat >want <<'TEXT'
 steps: img/s, ours over PyTorch's best setting, median of pairs
 net             ours   PyTorch  its setting        ratio                  memory
 A    f32       300.0     110.0  f32 nchw            2.75 (2.50 to 3.00)     0.50
-A    bf16      675.0     150.0  bf16 nhwc           4.50 (4.00 to 5.00)     0.20
+A    bf16      675.0     150.0  bf16 nhwc           4.50 (4.00 to 5.00)     0.30
 
 convolutions: ours over oneDNN, geometric means
 dense      fwd        f32      1     2.00
