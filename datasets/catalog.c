@@ -228,8 +228,8 @@ void sn_catalog_found(const struct sn_catalog *c, char *buf, size_t size)
                                      : " set aside");
     }
     if (c->unlabelled)
-        snprintf(loose, sizeof loose, "; %d images of no class, not used",
-                 c->unlabelled);
+        snprintf(loose, sizeof loose, "; %d image%s of no class, not used",
+                 c->unlabelled, c->unlabelled == 1 ? "" : "s");
     if (c->others)
         snprintf(other, sizeof other, "; %d other file%s (%s)", c->others,
                  c->others == 1 ? "" : "s", c->other);
