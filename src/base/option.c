@@ -107,10 +107,10 @@ static sn_status parse_real(const struct sn_option *o, const char *text,
     return SN_OK;
 }
 
-static sn_status parse_threads(const struct sn_option *o, const char *text,
-                               int *value, struct sn_error *err)
+static sn_status parse_count(const struct sn_option *o, const char *text,
+                             int *value, struct sn_error *err)
 {
-    if (strcmp(text, "auto") == 0) {
+    if (strcmp(text, o->word) == 0) {
         *value = 0;
         return SN_OK;
     }
@@ -118,7 +118,8 @@ static sn_status parse_threads(const struct sn_option *o, const char *text,
     sn_option_expected(o, want, sizeof want);
     if (parse_int(o, text, value, NULL) != SN_OK || *value < 1)
         return sn_fail(err, SN_ERR_CONFIG,
-                       "'%s' is no number of threads; expected %s", text, want);
+                       "'%s' is no number of %s; expected %s", text, o->unit,
+                       want);
     return SN_OK;
 }
 
@@ -367,8 +368,8 @@ static sn_status parse_value(const struct sn_option *o,
     case SN_OPT_SIZE:
     case SN_OPT_FREQUENCY:
         return parse_quantity(o, text, &v->quantity, err);
-    case SN_OPT_THREADS:
-        return parse_threads(o, text, &v->integer, err);
+    case SN_OPT_COUNT:
+        return parse_count(o, text, &v->integer, err);
     }
     SN_CHECK(!"an option type of the table");
     return SN_ERR_CONFIG;

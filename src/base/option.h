@@ -50,7 +50,7 @@ enum sn_option_type {
     SN_OPT_TIME,      /* struct sn_quantity in seconds: us ms s min h */
     SN_OPT_SIZE,      /* struct sn_quantity in bytes: B KiB MiB GiB */
     SN_OPT_FREQUENCY, /* struct sn_quantity in hertz: Hz kHz MHz GHz */
-    SN_OPT_THREADS,   /* int: `auto` (0) or a count */
+    SN_OPT_COUNT,     /* int: the row's `word` (0) or a count */
     SN_OPT_AUGMENT    /* char[SN_TEXT_MAX], syntax checked by the room */
 };
 
@@ -82,6 +82,7 @@ struct sn_option {
     bool allow_none; /* `none` is a value: the empty field, see above */
     bool allow_percent;
     const struct sn_option_name *names; /* ends with a NULL name */
+    const char *word;                   /* of SN_OPT_COUNT: `auto` */
     const char *unit; /* shown by `supernet config`, "" for none */
     const char *help; /* one line */
 };

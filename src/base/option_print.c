@@ -48,7 +48,7 @@ size_t sn_option_size(enum sn_option_type type)
     switch (type) {
     case SN_OPT_INT:
     case SN_OPT_NAME:
-    case SN_OPT_THREADS:
+    case SN_OPT_COUNT:
         return sizeof(int);
     case SN_OPT_UINT64:
         return sizeof(uint64_t);
@@ -154,8 +154,11 @@ static void print_set(const struct sn_option *o, const union sn_option_value *v,
     case SN_OPT_INT:
         snprintf(buf, size, "%d", v->integer);
         break;
-    case SN_OPT_THREADS:
-        snprintf(buf, size, v->integer ? "%d" : "auto", v->integer);
+    case SN_OPT_COUNT:
+        if (v->integer)
+            snprintf(buf, size, "%d", v->integer);
+        else
+            snprintf(buf, size, "%s", o->word);
         break;
     case SN_OPT_UINT64:
         snprintf(buf, size, "%llu", (unsigned long long)v->wide);
@@ -321,8 +324,8 @@ static void add_expected(struct sn_text *t, const struct sn_option *o)
         add_units(t, o);
         sn_text_add(t, ")%s", quantity_range(o, range, sizeof range));
         break;
-    case SN_OPT_THREADS:
-        sn_text_add(t, "auto or a whole number%s",
+    case SN_OPT_COUNT:
+        sn_text_add(t, "%s or a whole number%s", o->word,
                     range_words(o, range, sizeof range));
         break;
     }

@@ -123,7 +123,7 @@ static bool fits(const struct sn_job_plan *p, size_t bytes)
     return p->limit == 0 || p->data_bytes + bytes <= p->limit;
 }
 
-/* The batch, halved until it fits; 0: none does. */
+/* The group, halved until it fits; 0: none does. */
 static int fitting(struct counting *c, const struct sn_job_plan *p, bool search,
                    int batch)
 {
@@ -153,6 +153,8 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_kernels *k, int threads,
                              struct sn_error *err)
 {
+    const int search = sn_job_group(c, c->search.batch);
+    const int final = sn_job_group(c, c->train.batch);
     struct counting n;
     p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
     p->available = sn_os_memory_available();
@@ -166,11 +168,10 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     }
     SN_TRY(counting_open(&n, p, c->run.seed, k, threads, err));
     if (p->searches)
-        p->search_bytes = count(&n, true, c->search.batch, &p->search_kept);
-    p->final_bytes = count(&n, false, c->train.batch, &p->final_kept);
-    p->fits_search =
-        p->searches ? fitting(&n, p, true, c->search.batch) : c->search.batch;
-    p->fits_final = fitting(&n, p, false, c->train.batch);
+        p->search_bytes = count(&n, true, search, &p->search_kept);
+    p->final_bytes = count(&n, false, final, &p->final_kept);
+    p->fits_search = p->searches ? fitting(&n, p, true, search) : search;
+    p->fits_final = fitting(&n, p, false, final);
     counting_close(&n);
     return SN_OK;
 }
@@ -197,14 +198,19 @@ const char *sn_job_plan_again(char buf[SN_AGAIN_TEXT],
     return buf;
 }
 
-/* What would fit: `[search] batch = 32 and [train] batch = 64 would fit`. */
+/* What would fit: `[search] batch = 32 and [train] batch = 64, or [run]
+ * bn_group = 32, would fit`. */
 static void advise(char *buf, size_t size, const struct sn_job_plan *p,
                    const struct sn_job_config *c)
 {
-    const bool search = p->searches && p->fits_search < c->search.batch;
-    const bool final = p->fits_final < c->train.batch;
+    const int whole = sn_job_group(c, c->search.batch);
+    const bool search = p->searches && p->fits_search < whole;
+    const bool final = p->fits_final < sn_job_group(c, c->train.batch);
+    const int group = p->searches && p->fits_search < p->fits_final
+                          ? p->fits_search
+                          : p->fits_final;
     char a[32] = "", b[32] = "";
-    if (p->fits_final == 0 || (p->searches && p->fits_search == 0)) {
+    if (group == 0) {
         snprintf(buf, size, "no batch is small enough");
         return;
     }
@@ -212,15 +218,15 @@ static void advise(char *buf, size_t size, const struct sn_job_plan *p,
         snprintf(a, sizeof a, "[search] batch = %d", p->fits_search);
     if (final)
         snprintf(b, sizeof b, "[train] batch = %d", p->fits_final);
-    snprintf(buf, size, "%s%s%s would fit", a, search && final ? " and " : "",
-             b);
+    snprintf(buf, size, "%s%s%s, or [run] bn_group = %d, would fit", a,
+             search && final ? " and " : "", b, group);
 }
 
 sn_status sn_job_plan_fits(const struct sn_job_plan *p,
                            const struct sn_job_config *c, struct sn_error *err)
 {
     char need[SN_QUANTITY_TEXT], images[SN_QUANTITY_TEXT];
-    char limit[SN_QUANTITY_TEXT], advice[96];
+    char limit[SN_QUANTITY_TEXT], advice[128];
     if (fits(p, work_bytes(p)))
         return SN_OK;
     advise(advice, sizeof advice, p, c);

@@ -32,13 +32,18 @@ static const struct sn_option run_rows[] = {
      .fallback = "runs", .min = 1, .max = 0, .unit = "",
      .help = "folder of the run directories, from where the program is "
              "started"},
-    {.key = "threads", .type = SN_OPT_THREADS, .offset = RUN(threads),
-     .fallback = "auto", .min = 1, .max = 1024, .unit = "threads",
+    {.key = "threads", .type = SN_OPT_COUNT, .offset = RUN(threads),
+     .word = "auto", .fallback = "auto", .min = 1, .max = 1024, .unit = "threads",
      .help = "how many work; changes no bit of the result"},
     {.key = "checkpoint", .type = SN_OPT_TIME, .offset = RUN(checkpoint),
      .fallback = "5 min", .min = 1, .max = 0, .unit = "s",
      .help = "time between two checkpoints; one is also written at the end "
              "of every epoch"},
+    {.key = "bn_group", .type = SN_OPT_COUNT, .offset = RUN(bn_group),
+     .word = "batch", .fallback = "batch", .min = 2, .max = 4096,
+     .unit = "images",
+     .help = "a step passes over its batch in groups of so many, each with "
+             "batch-norm statistics of its own; less memory"},
     {.key = "memory", .type = SN_OPT_SIZE, .offset = RUN(memory),
      .fallback = "none", .allow_none = true, .min = 1, .max = 0,
      .unit = "B",
@@ -144,6 +149,29 @@ static void check_search(const struct sn_job_config *c, struct faults *f)
         space_fault(f, "data", "val", "nothing is left to train on");
 }
 
+/* Groups fill a batch. */
+static void check_groups(const struct sn_job_config *c, struct faults *f)
+{
+    const int group = c->run.bn_group;
+    const struct {
+        const char *section;
+        int batch;
+    } part[] = {{"search", c->search.batch}, {"train", c->train.batch}};
+    char text[96];
+    for (int i = c->search.mode == SN_SEARCH_NONE; i < 2 && group > 0; i++) {
+        snprintf(text, sizeof text,
+                 "groups of %d do not fill a [%s] batch of %d", group,
+                 part[i].section, part[i].batch);
+        if (part[i].batch % group != 0)
+            space_fault(f, "run", "bn_group", text);
+    }
+}
+
+int sn_job_group(const struct sn_job_config *c, int batch)
+{
+    return c->run.bn_group > 0 ? c->run.bn_group : batch;
+}
+
 static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
 {
     struct faults f = {.source = c->source, .err = err};
@@ -152,6 +180,7 @@ static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a search space");
     check_data(c, &f);
     check_search(c, &f);
+    check_groups(c, &f);
     /* channels and classes come with the images; no fault of [space] depends
      * on them */
     (void)!sn_space_from_options(space, &c->space, c->stage, c->stages,

@@ -17,6 +17,7 @@ struct sn_run_options {
     char dir[SN_TEXT_MAX];         /* where run directories are made */
     int threads;                   /* 0: all cores */
     struct sn_quantity checkpoint; /* seconds between two */
+    int bn_group;                  /* images a pass; 0: the batch */
     struct sn_quantity memory;     /* bytes that may be planned */
 };
 
@@ -80,6 +81,9 @@ sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
  * config.  SN_ERR_CONFIG. */
 sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
                        int channels, int classes, struct sn_error *err);
+
+/* Images that pass through a net at a time in steps of `batch` images. */
+int sn_job_group(const struct sn_job_config *c, int batch);
 
 void sn_job_config_release(struct sn_job_config *c);
 

@@ -21,6 +21,7 @@ static sn_status open_loaders(struct search *s, struct sn_job *j,
                               struct sn_error *err)
 {
     const struct sn_job_config *c = &j->config;
+    const int group = sn_job_group(c, c->search.batch);
     const int step = sn_graph_first(&s->graph)->ld;
     struct sn_augment augment;
     SN_TRY(sn_augment_parse(&augment, c->data.augment, err));
@@ -28,11 +29,11 @@ static sn_status open_loaders(struct search *s, struct sn_job *j,
     if (augment.translate > SEARCH_TRANSLATE_MAX)
         augment.translate = SEARCH_TRANSLATE_MAX;
     SN_TRY(sn_loader_init(&s->loader, &j->data, &j->data.train,
-                          j->split.weights, j->split.n_weights, c->search.batch,
+                          j->split.weights, j->split.n_weights, group,
                           c->data.size, step, &augment, 1, c->run.seed, err));
     return sn_loader_init(&s->held_out, &j->data, &j->data.train, j->split.arch,
-                          j->split.n_arch, c->search.batch, c->data.size, step,
-                          &augment, 1, c->run.seed, err);
+                          j->split.n_arch, group, c->data.size, step, &augment,
+                          1, c->run.seed, err);
 }
 
 static sn_status open_search(struct search *s, struct sn_job *j,
@@ -40,12 +41,13 @@ static sn_status open_search(struct search *s, struct sn_job *j,
 {
     const struct sn_search_options *o = &j->config.search;
     const uint64_t seed = j->config.run.seed;
-    const struct sn_recipe recipe =
-        sn_recipe_search(o->epochs, o->batch, o->lr, o->lr_warmup);
+    const struct sn_recipe recipe = sn_recipe_search(
+        o->epochs, o->batch, sn_job_group(&j->config, o->batch), o->lr,
+        o->lr_warmup);
     SN_TRY(sn_supernet_init(&s->net, &j->plan->space, seed, err));
     SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
     s->graph.profile = sn_job_profile(j);
-    sn_supernet_build_gated(&s->net, &s->graph, o->batch, recipe.smoothing);
+    sn_supernet_build_gated(&s->net, &s->graph, recipe.group, recipe.smoothing);
     s->graph.cap = sn_job_plan_cap(j->plan, s->net.params.arena.size);
     SN_TRY(sn_graph_plan(&s->graph, true, err));
     SN_TRY(open_loaders(s, j, err));

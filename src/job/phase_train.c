@@ -17,15 +17,21 @@ struct training {
     struct sn_loader loader;           /* augmented, shuffled */
     struct sn_loader plain, val, test; /* as they are, in order */
     int *every;                        /* [n] indices of all test images */
-    int *labels;                       /* [batch] */
+    int *labels;                       /* [group] */
     struct sn_trainer trainer;
 };
+
+/* Images that pass through the net at a time. */
+static int group_of(const struct sn_job *j)
+{
+    return sn_job_group(&j->config, j->config.train.batch);
+}
 
 static sn_status open_plain(struct sn_loader *l, struct sn_job *j,
                             const struct sn_images *images, const int *index,
                             int n, int step, struct sn_error *err)
 {
-    return sn_loader_init(l, &j->data, images, index, n, j->config.train.batch,
+    return sn_loader_init(l, &j->data, images, index, n, group_of(j),
                           j->config.data.size, step, NULL, 0, 0, err);
 }
 
@@ -38,14 +44,14 @@ static sn_status open_loaders(struct training *t, struct sn_job *j,
     struct sn_augment augment;
     SN_TRY(sn_augment_parse(&augment, c->data.augment, err));
     t->every = malloc((size_t)n * sizeof *t->every);
-    t->labels = malloc((size_t)c->train.batch * sizeof *t->labels);
+    t->labels = malloc((size_t)group_of(j) * sizeof *t->labels);
     if (!t->every || !t->labels)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for %d labels", n);
     for (int i = 0; i < n; i++)
         t->every[i] = i;
     SN_TRY(sn_loader_init(&t->loader, &j->data, &j->data.train, s->full,
-                          s->n_full, c->train.batch, c->data.size, step,
-                          &augment, 1, c->run.seed, err));
+                          s->n_full, group_of(j), c->data.size, step, &augment,
+                          1, c->run.seed, err));
     SN_TRY(open_plain(&t->plain, j, &j->data.train, s->full, s->n_full, step,
                       err));
     SN_TRY(open_plain(&t->val, j, &j->data.train, s->val, s->n_val, step, err));
@@ -99,11 +105,11 @@ static sn_status open_training(struct training *t, struct sn_job *j,
         return rc;
     SN_TRY(open_weights(t, j, arch, err));
 
-    const struct sn_recipe recipe =
-        sn_recipe_final(&j->config.train, outcome_of(j)->inherited);
+    const struct sn_recipe recipe = sn_recipe_final(
+        &j->config.train, group_of(j), outcome_of(j)->inherited);
     SN_TRY(sn_graph_init(&t->graph, &j->kernels, j->threads, err));
     t->graph.profile = sn_job_profile(j);
-    sn_supernet_build_arch(&t->net, &t->graph, arch, recipe.batch,
+    sn_supernet_build_arch(&t->net, &t->graph, arch, recipe.group,
                            recipe.smoothing);
     t->graph.cap = sn_job_plan_cap(j->plan, t->net.params.arena.size);
     SN_TRY(sn_graph_plan(&t->graph, true, err));

@@ -79,6 +79,7 @@ struct sn_loss {
     struct sn_tensor *in;
     const int *labels; /* [n] borrowed, set before every step */
     double smoothing;
+    double share; /* of the gradient: below 1 where a step has several passes */
     double *each; /* [n] loss of each image */
     int *guess;   /* [n] the class of greatest logit, first on ties */
     double mean;

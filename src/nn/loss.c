@@ -13,6 +13,7 @@ void sn_loss_init(struct sn_layer *layer, struct sn_tensor *in,
     SN_CHECK(in->h == 1 && in->w == 1 && smoothing >= 0 && smoothing < 1);
     l->in = in;
     l->smoothing = smoothing;
+    l->share = 1;
     in->readers++;
     SN_CHECK(!in->bn && in->readers == 1); /* y is the logits, dz ours alone */
 }
@@ -76,8 +77,8 @@ void sn_loss_bwd(struct sn_layer *layer, const struct sn_pass *pass)
         const double norm = log_sum_exp(x, c, &greatest);
         const double top = (double)x[greatest];
         for (int ic = 0; ic < c; ic++) {
-            const double share = exp((double)x[ic] - top - norm);
-            dx[ic] = (sn_real)((share - target(l, in, ic)) / l->in->n);
+            const double p = exp((double)x[ic] - top - norm);
+            dx[ic] = (sn_real)((p - target(l, in, ic)) * l->share / l->in->n);
         }
     }
     sn_tensor_grad_added(l->in);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* METHOD 4.3.  Depthwise weights, gains and biases do not decay. */
 #define DECAY_FINAL    5e-4
@@ -68,11 +69,12 @@ const struct sn_option_table sn_train_table = {
     .rows = rows,
     .count = sizeof rows / sizeof *rows};
 
-struct sn_recipe sn_recipe_final(const struct sn_train_options *o,
+struct sn_recipe sn_recipe_final(const struct sn_train_options *o, int group,
                                  bool inherited)
 {
     return (struct sn_recipe){.epochs = o->epochs,
                               .batch = o->batch,
+                              .group = group,
                               .lr = o->lr * (inherited ? INHERITED_RATE : 1),
                               .lr_warmup = o->lr_warmup,
                               .decay = DECAY_FINAL,
@@ -80,11 +82,12 @@ struct sn_recipe sn_recipe_final(const struct sn_train_options *o,
                               .smoothing = SMOOTHING};
 }
 
-struct sn_recipe sn_recipe_search(int epochs, int batch, double lr,
+struct sn_recipe sn_recipe_search(int epochs, int batch, int group, double lr,
                                   double lr_warmup)
 {
     return (struct sn_recipe){.epochs = epochs,
                               .batch = batch,
+                              .group = group,
                               .lr = lr,
                               .lr_warmup = lr_warmup,
                               .decay = DECAY_SEARCH,
@@ -107,28 +110,37 @@ static void make_groups(struct sn_trainer *t)
     }
 }
 
+/* Whole batches of an epoch. */
+static int batches_of(const struct sn_trainer *t, const struct sn_loader *l)
+{
+    return sn_loader_batches(l) / t->passes;
+}
+
 sn_status sn_trainer_init(struct sn_trainer *t, struct sn_supernet *net,
                           struct sn_graph *graph, struct sn_loader *loader,
                           const struct sn_recipe *recipe, struct sn_error *err)
 {
-    SN_CHECK(graph->batch == recipe->batch && loader->batch == recipe->batch);
+    SN_CHECK(graph->batch == recipe->group && loader->batch == recipe->group);
+    SN_CHECK(recipe->batch % recipe->group == 0);
     *t = (struct sn_trainer){.net = net,
                              .graph = graph,
                              .loader = loader,
                              .recipe = *recipe,
-                             .groups = net->params.count};
-    if (sn_loader_batches(loader) < 1)
+                             .groups = net->params.count,
+                             .passes = recipe->batch / recipe->group};
+    if (batches_of(t, loader) < 1)
         return sn_fail(err, SN_ERR_CONFIG,
                        "a batch of %d images is more than the %d there are to "
                        "train on",
                        recipe->batch, loader->n);
     t->group = calloc((size_t)t->groups, sizeof *t->group);
-    t->labels = calloc((size_t)recipe->batch, sizeof *t->labels);
+    t->labels = calloc((size_t)recipe->group, sizeof *t->labels);
     if (!t->group || !t->labels) {
         sn_trainer_release(t);
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a trainer");
     }
     make_groups(t);
+    sn_graph_last(graph)->share = 1.0 / t->passes;
     return SN_OK;
 }
 
@@ -148,7 +160,7 @@ bool sn_trainer_done(const struct sn_trainer *t)
 /* Fills what is known before the step. */
 static void begin_report(const struct sn_trainer *t, struct sn_step_report *r)
 {
-    const int batches = sn_loader_batches(t->loader);
+    const int batches = batches_of(t, t->loader);
     *r = (struct sn_step_report){.epoch = t->state.epoch,
                                  .batch = t->state.batch,
                                  .batches = batches,
@@ -191,7 +203,7 @@ static sn_status check_finite(const struct sn_graph *g, double loss, long step,
                    step, layer->name, index);
 }
 
-/* Batch `ib` of `epoch`, forward and loss; leaves everything for backward. */
+/* Group `ib` of `epoch`, forward and loss; leaves everything for backward. */
 static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
                          int epoch, int ib, long step, struct sn_error *err)
 {
@@ -200,7 +212,7 @@ static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
     const int got = sn_loader_batch(loader, epoch, ib,
                                     sn_graph_first(t->graph)->y, t->labels);
     sn_profile_add(t->graph->profile, SN_PART_IMAGES, start);
-    SN_CHECK(got == t->recipe.batch);
+    SN_CHECK(got == t->recipe.group);
     SN_TRY(sn_loader_status(loader, err));
     loss->labels = t->labels;
     sn_graph_fwd(t->graph, SN_MODE_TRAIN);
@@ -228,14 +240,17 @@ static void update(struct sn_trainer *t, double lr)
 sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
                           struct sn_error *err)
 {
-    begin_report(t, r);
-    SN_TRY(forward(t, t->loader, r->epoch, r->batch, r->step, err));
     const struct sn_loss *loss = sn_graph_last(t->graph);
-    r->loss = loss->mean;
-    r->correct = loss->correct;
-    r->images = t->recipe.batch;
+    begin_report(t, r);
     zero_gradients(t);
-    sn_graph_bwd(t->graph);
+    for (int ip = 0; ip < t->passes; ip++) {
+        SN_TRY(forward(t, t->loader, r->epoch, r->batch * t->passes + ip,
+                       r->step, err));
+        r->loss += loss->mean / t->passes;
+        r->correct += loss->correct;
+        sn_graph_bwd(t->graph);
+    }
+    r->images = t->recipe.batch;
     update(t, r->lr);
     end_report(t, r);
     return SN_OK;
@@ -261,8 +276,8 @@ sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
 {
     *s = (struct sn_searcher){.held_out = held_out,
                               .steps_per_arch = weight_steps(arch_split)};
-    SN_CHECK(held_out->batch == recipe->batch);
-    if (sn_loader_batches(held_out) < 1)
+    SN_CHECK(held_out->batch == recipe->group);
+    if (sn_loader_batches(held_out) < recipe->batch / recipe->group)
         return sn_fail(err, SN_ERR_CONFIG,
                        "a batch of %d images is more than the %d held out for "
                        "architecture steps",
@@ -271,13 +286,14 @@ sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
     const size_t total = (size_t)net->decisions.total;
     s->gate = calloc(total, sizeof *s->gate);
     s->dgate = calloc(total, sizeof *s->dgate);
-    if (!s->gate || !s->dgate) {
+    s->part = calloc(total, sizeof *s->part);
+    if (!s->gate || !s->dgate || !s->part) {
         sn_searcher_release(s);
         return sn_fail(err, SN_ERR_MEMORY, "no memory for %zu gates", total);
     }
     sn_gumbel_init(&s->gumbel, &net->space, &net->decisions, cost, penalty,
                    target, seed);
-    const long steps = (long)recipe->epochs * sn_loader_batches(loader);
+    const long steps = (long)recipe->epochs * batches_of(&s->weights, loader);
     s->gumbel.total_updates = steps / s->steps_per_arch;
     s->gumbel.warmup_updates = lround(warmup * (double)s->gumbel.total_updates);
     return SN_OK;
@@ -288,7 +304,8 @@ void sn_searcher_release(struct sn_searcher *s)
     sn_trainer_release(&s->weights);
     free(s->gate);
     free(s->dgate);
-    s->gate = s->dgate = NULL;
+    free(s->part);
+    s->gate = s->dgate = s->part = NULL;
 }
 
 bool sn_searcher_done(const struct sn_searcher *s)
@@ -323,18 +340,24 @@ static sn_status arch_step(struct sn_searcher *s, long arch, long pass,
                            struct sn_error *err)
 {
     struct sn_trainer *w = &s->weights;
-    const int batches = sn_loader_batches(s->held_out);
-    draw_gates(s, pass, tau);
-    SN_TRY(forward(w, s->held_out, (int)(arch / batches), (int)(arch % batches),
-                   r->step, err));
+    const int total = w->net->decisions.total;
+    const int batches = batches_of(w, s->held_out);
     const struct sn_loss *loss = sn_graph_last(w->graph);
-    sn_graph_bwd_gates(w->graph);
-    sn_supernet_gate_grads(w->net, s->dgate);
-    sn_gumbel_update(&s->gumbel, s->gate, s->dgate, loss->mean, t,
+    draw_gates(s, pass, tau);
+    memset(s->dgate, 0, (size_t)total * sizeof *s->dgate);
+    for (int ip = 0; ip < w->passes; ip++) {
+        SN_TRY(forward(w, s->held_out, (int)(arch / batches),
+                       (int)(arch % batches) * w->passes + ip, r->step, err));
+        sn_graph_bwd_gates(w->graph);
+        sn_supernet_gate_grads(w->net, s->part);
+        for (int io = 0; io < total; io++)
+            s->dgate[io] += s->part[io];
+        r->arch_loss += loss->mean / w->passes;
+        r->arch_correct += loss->correct;
+    }
+    sn_gumbel_update(&s->gumbel, s->gate, s->dgate, r->arch_loss, t,
                      arch < s->gumbel.warmup_updates);
     r->arch_step = true;
-    r->arch_loss = loss->mean;
-    r->arch_correct = loss->correct;
     r->arch_images = w->recipe.batch;
     return SN_OK;
 }
@@ -355,7 +378,7 @@ sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
 {
     struct sn_trainer *w = &s->weights;
     const long step =
-        (long)w->state.epoch * sn_loader_batches(w->loader) + w->state.batch;
+        (long)w->state.epoch * batches_of(w, w->loader) + w->state.batch;
     const long arch = arch_steps_before(s, step);
     const double t = share_done(&s->gumbel, arch);
     const double tau = sn_gumbel_tau(t);

@@ -29,6 +29,7 @@ extern const struct sn_option_table sn_train_table;
 /* What a training run does with its gradients. */
 struct sn_recipe {
     int epochs, batch;
+    int group;            /* images a pass; batch is a multiple of it */
     double lr, lr_warmup; /* peak; share of the steps spent rising to it */
     double decay, momentum;
     double smoothing; /* of labels */
@@ -37,10 +38,10 @@ struct sn_recipe {
 
 /* METHOD 4.3: the recipe of a net that stands alone.  Inherited weights start
  * at .6 of the peak rate. */
-struct sn_recipe sn_recipe_final(const struct sn_train_options *o,
+struct sn_recipe sn_recipe_final(const struct sn_train_options *o, int group,
                                  bool inherited);
 /* Of the supernet's weights. */
-struct sn_recipe sn_recipe_search(int epochs, int batch, double lr,
+struct sn_recipe sn_recipe_search(int epochs, int batch, int group, double lr,
                                   double lr_warmup);
 
 /* Where a training run stands; saved with it. */
@@ -74,13 +75,16 @@ struct sn_trainer {
     struct sn_train_state state;
     struct sn_sgd_group *group; /* [groups] owned */
     int groups;
-    int *labels; /* [batch] owned */
+    int *labels; /* [group] owned */
+    int passes;  /* groups of a batch */
 };
 
-/* Readies a trainer at its first step.  The graph must be built on `net` for
- * recipe->batch images and planned with gradients; the loader gives full
- * batches (it shuffles).  SN_ERR_CONFIG when the images do not fill one batch,
- * SN_ERR_MEMORY; nothing is held then. */
+/* Readies a trainer at its first step.  A step takes its batch in passes of
+ * recipe->group images; their gradients add up (ghost batch-norm: Hoffer et
+ * al., NeurIPS 2017).  The graph must be built on `net` for a group and planned
+ * with gradients; the loader gives full groups (it shuffles).  SN_ERR_CONFIG
+ * when the images do not fill one batch, SN_ERR_MEMORY; nothing is held then.
+ */
 sn_status sn_trainer_init(struct sn_trainer *t, struct sn_supernet *net,
                           struct sn_graph *graph, struct sn_loader *loader,
                           const struct sn_recipe *recipe, struct sn_error *err);
@@ -99,10 +103,11 @@ sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
  * held-out part (METHOD 1.8). */
 struct sn_searcher {
     struct sn_trainer weights;
-    struct sn_loader *held_out; /* borrowed; batches of the same size */
+    struct sn_loader *held_out; /* borrowed; groups of the same size */
     struct sn_gumbel gumbel;
     int steps_per_arch;   /* weight steps before an architecture step */
-    double *gate, *dgate; /* [decisions.total] owned */
+    double *gate, *dgate; /* [decisions.total] owned; so is the next */
+    double *part;         /* one pass's share of dgate */
 };
 
 /* Readies a searcher at its first step, logits 0.

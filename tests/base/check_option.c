@@ -35,7 +35,8 @@ static const struct sn_option rows[] = {
      .allow_percent = true},
     {.key = "size", .type = SN_OPT_SIZE, .min = 1024, .max = 0x1p40},
     {.key = "hertz", .type = SN_OPT_FREQUENCY, .min = 1, .max = 0},
-    {.key = "threads", .type = SN_OPT_THREADS, .min = 1, .max = 1024},
+    {.key = "threads", .type = SN_OPT_COUNT, .min = 1, .max = 1024,
+     .word = "auto", .unit = "threads"},
 };
 /* clang-format on */
 

@@ -37,7 +37,7 @@ static const struct sn_option_name colours[] = {
 static const struct sn_option run_rows[] = {
     {.key = "seed", .type = SN_OPT_UINT64, .offset = offsetof(struct run, seed),
      .fallback = "1", .min = 1, .max = 0, .unit = "", .help = "the seed"},
-    {.key = "threads", .type = SN_OPT_THREADS,
+    {.key = "threads", .type = SN_OPT_COUNT, .word = "auto",
      .offset = offsetof(struct run, threads), .fallback = "auto", .min = 1,
      .max = 64, .unit = "", .help = "how many"},
     {.key = "path", .type = SN_OPT_PATH, .offset = offsetof(struct run, path),

@@ -82,6 +82,18 @@ done
     grep -q '^memory .*wide tensors made again' out && same capped
 verdict 'a cap on memory changes no bit' $?
 
+# Groups with batch-norm statistics of their own: another result, of one seed.
+"$supernet" train tiny.ini -q -j 2 -s run.bn_group=32 -o whole >out 2>&1 &&
+    same whole
+verdict 'a group as large as the batch is the batch' $?
+"$supernet" train tiny.ini -q -j 2 -s run.bn_group=16 -o halves >out 2>&1 &&
+    ! cmp -s halves/subnet.safetensors one/subnet.safetensors &&
+    "$supernet" train tiny.ini -q -j 1 -s run.bn_group=16 \
+        -s 'run.memory=5 MiB' -o capped_halves >out 2>&1 &&
+    cmp halves/subnet.safetensors capped_halves/subnet.safetensors &&
+    cmp halves/values.csv capped_halves/values.csv
+verdict 'groups of half a batch: one result at any thread count and cap' $?
+
 # Killed again and again, each time after a part of the unbroken run's time.
 start=$EPOCHREALTIME
 "$supernet" train tiny.ini -q -j 1 -o timed >out

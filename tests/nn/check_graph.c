@@ -337,6 +337,36 @@ static void planning_again_takes_nothing(void **state)
     close_net(&t);
 }
 
+/* One pass over images `salt` with a share of the gradient, added. */
+static void pass_over(struct net *t, uint32_t salt, double share)
+{
+    fill(t, salt);
+    sn_graph_last(&t->g)->share = share;
+    sn_graph_fwd(&t->g, SN_MODE_TRAIN);
+    sn_graph_bwd(&t->g);
+}
+
+/* Two passes of half a share leave the mean of two gradients. */
+static void passes_add_up(void **state)
+{
+    (void)state;
+    struct net t;
+    open_net(&t, 6);
+    const size_t n = t.p.total;
+    sn_real *sum = check_zeros((ptrdiff_t)n);
+    for (uint32_t salt = 0; salt < 2; salt++) {
+        sn_params_zero_grad(&t.p);
+        pass_over(&t, salt, 1);
+        for (size_t i = 0; i < n; i++)
+            sum[i] += t.p.g[i] / 2; /* halves are exact */
+    }
+    sn_params_zero_grad(&t.p);
+    pass_over(&t, 0, 0.5);
+    pass_over(&t, 1, 0.5);
+    check_same(t.p.g, sum, n * sizeof *sum, "gradients of two passes");
+    close_net(&t);
+}
+
 /* A step's loss and weight gradients under a cap; -1 when nothing fits it.
  * Gives the bytes that are planned. */
 static double capped_step(struct net *t, size_t cap, sn_real *g, size_t *bytes)
@@ -542,6 +572,7 @@ int main(void)
         cmocka_unit_test(variance_far_from_zero),
         cmocka_unit_test(bytes_are_the_arena),
         cmocka_unit_test(planning_again_takes_nothing),
+        cmocka_unit_test(passes_add_up),
         cmocka_unit_test(caps_change_no_bit),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(nonfinite_is_found),
