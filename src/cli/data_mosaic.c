@@ -16,8 +16,8 @@ enum { PAPER = 255 };
 
 struct mosaic {
     struct sn_dataset set;
-    struct sn_split split;
     struct sn_loader loader;
+    int *every;  /* [training images] their indices */
     int n, h, w; /* images, sides of the whole */
     float *x;    /* [n, size, size, channels] */
     int labels[MOST];
@@ -53,12 +53,17 @@ static sn_status make(struct mosaic *m, const struct sn_cli_data *d,
     struct sn_augment augment;
     const int size = d->data.size;
     SN_TRY(sn_dataset_open(&m->set, &d->data, d->run.seed, err));
-    SN_TRY(sn_split_make(&m->split, &m->set, d->data.val, 0, d->run.seed, err));
+    const int all = m->set.train.n - m->set.own_val;
+    m->every = malloc((size_t)all * sizeof *m->every);
+    if (!m->every)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a mosaic");
+    for (int i = 0; i < all; i++)
+        m->every[i] = i;
     SN_TRY(sn_augment_parse(&augment, d->data.augment, err));
-    m->n = m->split.n_full < MOST ? m->split.n_full : MOST;
-    SN_TRY(sn_loader_init(&m->loader, &m->set, &m->set.train, m->split.full,
-                          m->split.n_full, m->n, size, m->set.train.c, &augment,
-                          1, d->run.seed, err));
+    m->n = all < MOST ? all : MOST;
+    SN_TRY(sn_loader_init(&m->loader, &m->set, &m->set.train, m->every, all,
+                          m->n, size, m->set.train.c, &augment, 1, d->run.seed,
+                          err));
     m->w = ACROSS * (size + GAP) + GAP;
     m->h = (m->n + ACROSS - 1) / ACROSS * (size + GAP) + GAP;
     m->x = malloc((size_t)m->n * (size_t)size * (size_t)size *
@@ -91,8 +96,8 @@ static void add_labels(struct sn_text *t, const struct mosaic *m,
 static void release(struct mosaic *m)
 {
     sn_loader_release(&m->loader);
-    sn_split_release(&m->split);
     sn_dataset_release(&m->set);
+    free(m->every);
     free(m->x);
     free(m->pixels);
     free(m);
