@@ -2,8 +2,6 @@
 
 #include "datasets/image.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,25 +125,17 @@ void sn_image_release(struct sn_image *im)
 
 static void add_piece(void *ctx, void *data, int size)
 {
-    FILE *file = ctx;
-    (void)!fwrite(data, 1, (size_t)size, file); /* ferror() keeps it in mind */
+    sn_file_add(ctx, data, (size_t)size); /* a failure is kept in mind */
 }
 
 sn_status sn_image_write(const char *path, const uint8_t *pixels, int h, int w,
                          enum sn_image_format format, struct sn_error *err)
 {
-    FILE *file = fopen(path, "wb");
-    if (!file)
-        return sn_fail(err, SN_ERR_OUTPUT, "%s: %s", path, strerror(errno));
-    sn_status rc = SN_OK;
-    errno = 0;
-    if (!sn_stb_encode(format, pixels, h, w, add_piece, file))
-        rc = sn_fail(err, SN_ERR_MEMORY, "%s: no memory to write %dx%d pixels",
-                     path, w, h);
-    const bool written = !ferror(file);
-    if ((fclose(file) != 0 || !written) && rc == SN_OK)
-        rc = sn_fail(err, SN_ERR_OUTPUT, "%s: %s", path, strerror(errno));
-    if (rc != SN_OK)
-        remove(path);
-    return rc;
+    struct sn_file_writer file;
+    SN_TRY(sn_file_create(&file, path, err));
+    if (sn_stb_encode(format, pixels, h, w, add_piece, &file))
+        return sn_file_commit(&file, err);
+    sn_file_abandon(&file);
+    return sn_fail(err, SN_ERR_MEMORY, "%s: no memory to write %dx%d pixels",
+                   path, w, h);
 }
