@@ -47,8 +47,24 @@ for line in "${lines[@]}"; do
 done
 grep -q 'photos/test/.*: [a-z]* [0-9.]* %' out
 verdict "the last line tells of pictures: $(head -n 1 out)" $?
-"$build/supernet" eval runs/latest >out 2>err && grep -q '60 test images' out
-verdict 'eval finds the pictures again' $?
+
+# predict, which decodes files one by one, and eval, which trains' loader feeds,
+# see the same pictures: as many are right, cropped or padded.
+agree() { # RUN
+    "$build/supernet" predict "$1" photos/test --csv --top 1 >out 2>err &&
+        right=$(awk -F'[,/]' 'NR > 1 && $3 == $7 { n++ } END { print n + 0 }' out) &&
+        "$build/supernet" eval "$1" --json >out 2>err &&
+        grep -q '"images": 60,' out && grep -q "^  \"correct\": $right," out
+}
+agree runs/latest
+verdict "cropped: predict has ${right:-none} of 60 right, eval" $?
+"$build/supernet" train configs/photos.ini -s data.path=photos "${quick[@]}" \
+    -s search.mode=none -s data.fit=pad -s data.size=56 -o padded >out 2>err
+verdict 'a run on padded pictures' $?
+agree padded
+verdict "padded: predict has ${right:-none} of 60 right, eval" $?
+"$build/supernet" eval padded --split train >out 2>err && grep -q ' train images, 10 classes' out
+verdict 'eval on the images it was trained on' $?
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]

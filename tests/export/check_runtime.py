@@ -37,8 +37,8 @@ EPS = 1e-5
 
 CONFIG = """[data]
 set = scenes
-train = 400
-test = 40
+train = 120
+test = 20
 size = 32
 [target]
 file = {root}/configs/targets/ne-1s.ini
@@ -65,8 +65,8 @@ op = ibn
 [search]
 mode = none
 [train]
-epochs = 4
-batch = 16
+epochs = 3
+batch = 8
 """
 
 
