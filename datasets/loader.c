@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "datasets/ahead.h"
 #include "datasets/datasets_internal.h"
-#include "datasets/store.h"
 
 #define CHANNELS_MAX 4
 
@@ -52,8 +52,9 @@ static sn_status make_scratch(struct sn_loader *l, const struct sn_store *s,
     const size_t threads = (size_t)omp_get_max_threads();
     l->scratch = malloc(threads * s->cell);
     l->failed = calloc((size_t)l->batch, 1);
-    if (l->scratch && l->failed)
-        return SN_OK;
+    l->soon = malloc((size_t)l->batch * sizeof *l->soon);
+    if (l->scratch && l->failed && l->soon)
+        return sn_ahead_create(&l->ahead, s, l->batch, (int)threads, err);
     return sn_fail(err, SN_ERR_MEMORY, "no memory to decode a batch of %d",
                    l->batch);
 }
@@ -258,24 +259,38 @@ static struct picture fetch(struct sn_loader *l, int image, int in_batch)
 
     const struct sn_store *s = im->store;
     struct sn_extent extent = s->extent[im->first + image];
-    if (!im->pixels) {
+    if (!im->pixels)
+        p.pixels = sn_ahead_take(l->ahead, in_batch, im->first + image);
+    if (!p.pixels) {
         struct sn_error unused; /* sn_loader_status() tries again */
         uint8_t *cell = l->scratch + (size_t)omp_get_thread_num() * s->cell;
         p.pixels = cell;
-        l->failed[in_batch] = sn_store_decode(s, im->first + image, cell,
-                                              &extent, &unused) != SN_OK;
-        if (l->failed[in_batch])
+        if (sn_store_decode(s, im->first + image, cell, &extent, &unused) !=
+            SN_OK) {
             extent = (struct sn_extent){0, 0};
+            l->failed[in_batch] = 1;
+        }
     }
     p.h = extent.h;
     p.w = extent.w;
     return p;
 }
 
+/* Has the pictures of the batch at `first` of this epoch's order decoded. */
+static void look_ahead(struct sn_loader *l, int first)
+{
+    int n = l->n - first < l->batch ? l->n - first : l->batch;
+    if (l->shuffle && n < l->batch)
+        n = 0; /* the ragged rest is never asked for */
+    for (int i = 0; i < n; i++)
+        l->soon[i] = l->images->first + l->order[first + i];
+    sn_ahead_want(l->ahead, l->soon, n < 0 ? 0 : n);
+}
+
 static void note_faults(struct sn_loader *l, int first, int n)
 {
     for (int i = 0; i < n && l->fault < 0; i++)
-        if (l->failed && l->failed[i])
+        if (l->failed[i])
             l->fault = l->order[first + i];
 }
 
@@ -300,7 +315,10 @@ int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
         write_image(&t, l, &p, &s, image, epoch);
         labels[i] = l->images->labels[image];
     }
-    note_faults(l, first, n);
+    if (l->ahead) {
+        note_faults(l, first, n);
+        look_ahead(l, first + n);
+    }
     return n;
 }
 
@@ -321,6 +339,8 @@ sn_status sn_loader_status(const struct sn_loader *l, struct sn_error *err)
 
 void sn_loader_release(struct sn_loader *l)
 {
+    sn_ahead_destroy(l->ahead);
+    free(l->soon);
     free(l->order);
     free(l->scratch);
     free(l->failed);

@@ -8,6 +8,8 @@
 
 #include "datasets/dataset.h"
 
+struct sn_ahead; /* datasets/ahead.h */
+
 /* What is done to a training image, parsed from `augment = flip, translate:4,
  * cutout:8` or `none`. */
 struct sn_augment {
@@ -38,9 +40,11 @@ struct sn_loader {
     int order_epoch; /* epoch `order` was made for, -1 at first */
 
     /* Only where pictures are decoded when they are asked for: */
-    uint8_t *scratch; /* [threads, one picture] owned */
-    uint8_t *failed;  /* [batch] owned: the image could not be read */
-    int fault;        /* the first image that could not, -1: none so far */
+    struct sn_ahead *ahead; /* owned: decodes the next batch meanwhile */
+    int *soon;              /* [batch] owned: its pictures */
+    uint8_t *scratch;       /* [threads, one picture] owned */
+    uint8_t *failed;        /* [batch] owned: the image could not be read */
+    int fault; /* the first image that could not, -1: none so far */
 };
 
 /* Prepares a loader; takes no memory beyond what is `owned` above. */
@@ -60,8 +64,10 @@ int sn_loader_batches(const struct sn_loader *l);
  *   labels [batch] overwritten
  * Returns how many images it holds.  Runs on the threads of OpenMP.
  *
- * Where the images' cache is off this decodes them, and so takes memory and can
- * fail: such an image is all padding, and sn_loader_status() tells. */
+ * Where the images' cache is off this decodes them, those of the next batch of
+ * the epoch already while the caller is at work on this one.  So it takes
+ * memory and can fail: such an image is all padding, and sn_loader_status()
+ * tells. */
 int sn_loader_batch(struct sn_loader *l, int epoch, int ib, float *x,
                     int *labels);
 

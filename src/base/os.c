@@ -170,6 +170,14 @@ void sn_os_cpu_name(char *buf, size_t size)
     fclose(f);
 }
 
+void sn_os_thread_idle(void)
+{
+#ifdef SCHED_IDLE
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_IDLE, &none); /* 0: this thread */
+#endif
+}
+
 void sn_os_wait_briefly(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))

@@ -34,6 +34,10 @@ int sn_os_columns(FILE *f);
  * wait.  `argv` is main's.  Returns where nothing is to be done or it fails. */
 void sn_os_wait_briefly(char **argv);
 
+/* From now on the calling thread runs only where a core would be idle otherwise.
+ * No effect where the system does not know such a thing. */
+void sn_os_thread_idle(void);
+
 /* Name and version of kernel and machine, "Linux 6.1.0 x86_64". */
 void sn_os_name(char *buf, size_t size);
 
