@@ -142,6 +142,7 @@ struct sn_window {
     int stride; /* >= 1 */
     int top;    /* zeros before the first row */
     int left;   /* zeros before the first column */
+    int x_pitch, y_pitch; /* pixels from row to row of x, of y: >= w, ow */
 };
 
 /* Depthwise weights: tap (jh, jw) of channel ic at w[jh*w_row + jw*w_col + ic],
@@ -151,14 +152,15 @@ struct sn_window {
  *
  *   y[(ih, iw), c] = sum over jh, jw of x[input pixel, c] * w[jh, jw, c]
  *
- *   x [h*w, c] read;  y [oh*ow, c] overwritten */
+ *   x [h*x_pitch, c] read;  y [oh*y_pitch, c] overwritten but for the pixels
+ *   between the rows */
 typedef void sn_dwconv_fwd_fn(sn_real *y, ptrdiff_t y_p, const sn_real *x,
                               ptrdiff_t x_p, const sn_real *w, ptrdiff_t w_row,
                               ptrdiff_t w_col, int c,
                               const struct sn_window *win);
 
 /* dx[(input pixel), c] = sum over the (ih, iw, jh, jw) that read it of
- * dy[(ih, iw), c] * w[jh, jw, c];   dx [h*w, c] overwritten */
+ * dy[(ih, iw), c] * w[jh, jw, c];   dx [h*x_pitch, c] overwritten likewise */
 typedef void sn_dwconv_bwd_data_fn(sn_real *dx, ptrdiff_t dx_p,
                                    const sn_real *dy, ptrdiff_t dy_p,
                                    const sn_real *w, ptrdiff_t w_row,

@@ -11,7 +11,8 @@ static void dwconv_fwd_ref(sn_real *y, ptrdiff_t y_p, const sn_real *x,
     const int k = win->k, stride = win->stride;
 
     for (int ih = 0; ih < win->oh; ih++) {
-        for (int iw = 0; iw < win->ow; iw++, y += y_p) {
+        for (int iw = 0; iw < win->ow; iw++) {
+            sn_real *to = y + ((ptrdiff_t)ih * win->y_pitch + iw) * y_p;
             for (int ic = 0; ic < c; ic++) {
                 double sum = 0.0;
                 for (int jh = 0; jh < k; jh++) {
@@ -19,13 +20,13 @@ static void dwconv_fwd_ref(sn_real *y, ptrdiff_t y_p, const sn_real *x,
                     for (int jw = 0; jw < k && xh >= 0; jw++) {
                         const int xw =
                             window_in(iw, jw, stride, win->left, win->w);
-                        const ptrdiff_t at = (ptrdiff_t)xh * win->w + xw;
+                        const ptrdiff_t at = (ptrdiff_t)xh * win->x_pitch + xw;
                         if (xw >= 0)
                             sum += (double)x[at * x_p + ic] *
                                    (double)w[jh * w_row + jw * w_col + ic];
                     }
                 }
-                y[ic] = (sn_real)sum;
+                to[ic] = (sn_real)sum;
             }
         }
     }
@@ -39,7 +40,8 @@ static void dwconv_bwd_data_ref(sn_real *dx, ptrdiff_t dx_p, const sn_real *dy,
     const int k = win->k, stride = win->stride;
 
     for (int xh = 0; xh < win->h; xh++) {
-        for (int xw = 0; xw < win->w; xw++, dx += dx_p) {
+        for (int xw = 0; xw < win->w; xw++) {
+            sn_real *to = dx + ((ptrdiff_t)xh * win->x_pitch + xw) * dx_p;
             for (int ic = 0; ic < c; ic++) {
                 double sum = 0.0;
                 for (int jh = 0; jh < k; jh++) {
@@ -48,13 +50,13 @@ static void dwconv_bwd_data_ref(sn_real *dx, ptrdiff_t dx_p, const sn_real *dy,
                     for (int jw = 0; jw < k && ih >= 0; jw++) {
                         const int iw =
                             window_out(xw, jw, stride, win->left, win->ow);
-                        const ptrdiff_t at = (ptrdiff_t)ih * win->ow + iw;
+                        const ptrdiff_t at = (ptrdiff_t)ih * win->y_pitch + iw;
                         if (iw >= 0)
                             sum += (double)dy[at * dy_p + ic] *
                                    (double)w[jh * w_row + jw * w_col + ic];
                     }
                 }
-                dx[ic] = (sn_real)sum;
+                to[ic] = (sn_real)sum;
             }
         }
     }
@@ -70,8 +72,8 @@ static double tap_sum(const sn_real *x, ptrdiff_t x_p, const sn_real *dy,
         const int xh = window_in(ih, jh, win->stride, win->top, win->h);
         for (int iw = 0; iw < win->ow && xh >= 0; iw++) {
             const int xw = window_in(iw, jw, win->stride, win->left, win->w);
-            const ptrdiff_t in = (ptrdiff_t)xh * win->w + xw;
-            const ptrdiff_t out = (ptrdiff_t)ih * win->ow + iw;
+            const ptrdiff_t in = (ptrdiff_t)xh * win->x_pitch + xw;
+            const ptrdiff_t out = (ptrdiff_t)ih * win->y_pitch + iw;
             if (xw >= 0)
                 sum += (double)x[in * x_p] * (double)dy[out * dy_p];
         }

@@ -71,6 +71,50 @@ V_INLINE struct band find_band(const struct corr *q, int ih)
                          .rows = hi - lo};
 }
 
+/* Whether sums, taps and all pixels of a tap row fit into registers. */
+V_INLINE int corr_fits(const int n, const int kw, const int stride)
+{
+    return (n - 1) * stride + kw + n + kw <= V_REGISTERS;
+}
+
+/* Adds a tap row to n columns, x at the first pixel they read: tap after tap,
+ * so that a sum waits for n others before its next term. */
+V_INLINE void corr_row_wide(v_f32 *acc, const v_f32 *tap, const float *x,
+                            ptrdiff_t x_col, const int kw, const int stride,
+                            const int n, v_mask m, const int full)
+{
+    v_f32 v[V_REGISTERS];
+
+    V_UNROLL
+    for (int ix = 0; ix < (n - 1) * stride + kw; ix++)
+        v[ix] = v_hold(v_get(x + ix * x_col, m, full));
+    V_UNROLL
+    for (int jw = 0; jw < kw; jw++) {
+        V_UNROLL
+        for (int it = 0; it < n; it++)
+            acc[it] = v_fma(v[it * stride + jw], tap[jw], acc[it]);
+    }
+}
+
+/* The same pixel after pixel. */
+V_INLINE void corr_row(v_f32 *acc, const v_f32 *tap, const struct corr *q,
+                       const float *x, int left, const int kw, const int stride,
+                       const int n, const int clipped, v_mask m, const int full)
+{
+    V_UNROLL
+    for (int ix = 0; ix < (n - 1) * stride + kw; ix++) {
+        if (clipped && !inside(left + ix, q->w))
+            continue;
+        const v_f32 v = v_hold(v_get(x + (left + ix) * q->x_col, m, full));
+        V_UNROLL
+        for (int it = 0; it < n; it++) {
+            const int jw = ix - it * stride;
+            if (jw >= 0 && jw < kw)
+                acc[it] = v_fma(v, tap[jw], acc[it]);
+        }
+    }
+}
+
 /* n output columns from iw on; with `clipped`, taps may be outside. */
 V_INLINE void corr_tile(const struct corr *q, float *y, struct band in, int iw,
                         const int kw, const int stride, const int n,
@@ -88,18 +132,11 @@ V_INLINE void corr_tile(const struct corr *q, float *y, struct band in, int iw,
         V_UNROLL
         for (int jw = 0; jw < kw; jw++)
             tap[jw] = v_get(wt + jw * q->w_col, m, full);
-        V_UNROLL
-        for (int ix = 0; ix < (n - 1) * stride + kw; ix++) {
-            if (clipped && !inside(left + ix, q->w))
-                continue;
-            const v_f32 v = v_hold(v_get(x + (left + ix) * q->x_col, m, full));
-            V_UNROLL
-            for (int it = 0; it < n; it++) {
-                const int jw = ix - it * stride;
-                if (jw >= 0 && jw < kw)
-                    acc[it] = v_fma(v, tap[jw], acc[it]);
-            }
-        }
+        if (!clipped && corr_fits(n, kw, stride))
+            corr_row_wide(acc, tap, x + left * q->x_col, q->x_col, kw, stride,
+                          n, m, full);
+        else
+            corr_row(acc, tap, q, x, left, kw, stride, n, clipped, m, full);
     }
     V_UNROLL
     for (int it = 0; it < n; it++)
@@ -203,11 +240,11 @@ static void V_NAME(dwconv_fwd)(float *y, ptrdiff_t y_p, const float *x,
                                const struct sn_window *win)
 {
     struct corr q = {
-        .y_row = win->ow * y_p,
+        .y_row = win->y_pitch * y_p,
         .y_col = y_p,
         .oh = win->oh,
         .ow = win->ow,
-        .x_row = win->w * x_p,
+        .x_row = win->x_pitch * x_p,
         .x_col = x_p,
         .h = win->h,
         .w = win->w,
@@ -259,9 +296,9 @@ static void V_NAME(dwconv_bwd_data)(float *dx, ptrdiff_t dx_p, const float *dy,
 {
     const int stride = win->stride;
     struct corr q = {
-        .y_row = win->w * dx_p * stride,
+        .y_row = win->x_pitch * dx_p * stride,
         .y_col = dx_p * stride,
-        .x_row = win->ow * dy_p,
+        .x_row = win->y_pitch * dy_p,
         .x_col = dy_p,
         .h = win->oh,
         .w = win->ow,
@@ -279,7 +316,7 @@ static void V_NAME(dwconv_bwd_data)(float *dx, ptrdiff_t dx_p, const float *dy,
                 find_phase(pw, win->w, win->k, stride, win->left);
             if (h.inputs == 0 || v.inputs == 0)
                 continue;
-            q.y = dx + ((ptrdiff_t)ph * win->w + pw) * dx_p + ic;
+            q.y = dx + ((ptrdiff_t)ph * win->x_pitch + pw) * dx_p + ic;
             q.x = dy + ic;
             q.wt = w + ic;
             if (h.taps > 0 && v.taps > 0)
@@ -318,22 +355,23 @@ V_INLINE void grad_tile(struct taps *t, const struct grad *q, int ih, int iw,
     const struct sn_window *win = q->win;
     const int top = ih * stride + jh - win->top;
     const int left = iw * stride - win->left;
-    const float *dy = q->dy + ((ptrdiff_t)ih * win->ow + iw) * q->dy_p;
+    const float *dy = q->dy + ((ptrdiff_t)ih * win->y_pitch + iw) * q->dy_p;
     v_f32 d[V_TILE_GRAD];
 
     V_UNROLL
     for (int it = 0; it < n; it++)
         d[it] = v_hold(v_get(dy + it * q->dy_p, m, full));
     V_UNROLL
-    for (int ir = 0; ir < rows; ir++) {
-        const ptrdiff_t at = (ptrdiff_t)(top + ir) * win->w + left;
-        if (!inside(top + ir, win->h))
+    for (int ix = 0; ix < (n - 1) * stride + k; ix++) {
+        if (clipped && !inside(left + ix, win->w))
             continue;
         V_UNROLL
-        for (int ix = 0; ix < (n - 1) * stride + k; ix++) {
-            if (clipped && !inside(left + ix, win->w))
+        for (int ir = 0; ir < rows; ir++) {
+            const ptrdiff_t at =
+                (ptrdiff_t)(top + ir) * win->x_pitch + left + ix;
+            if (clipped && !inside(top + ir, win->h))
                 continue;
-            const v_f32 v = v_hold(v_get(q->x + (at + ix) * q->x_p, m, full));
+            const v_f32 v = v_hold(v_get(q->x + at * q->x_p, m, full));
             V_UNROLL
             for (int it = 0; it < n; it++) {
                 const int jw = ix - it * stride;
@@ -356,9 +394,11 @@ V_INLINE void grad_rows(const struct grad *q, int jh, const int rows,
         t.sum[i] = v_zero();
     for (int ih = 0; ih < win->oh; ih++) {
         int iw = 0;
+        const int top = ih * stride + jh - win->top;
+        const int whole = inside(top, win->h) && inside(top + rows - 1, win->h);
         for (; win->ow - iw >= n; iw += n) {
             const int left = iw * stride - win->left;
-            if (inside(left, win->w) && inside(left + reach, win->w))
+            if (whole && inside(left, win->w) && inside(left + reach, win->w))
                 grad_tile(&t, q, ih, iw, jh, rows, k, stride, n, 0, m, full);
             else
                 grad_tile(&t, q, ih, iw, jh, rows, k, stride, n, 1, m, full);
@@ -389,8 +429,8 @@ V_INLINE void grad_taps(const struct grad *q, v_mask m, const int full)
                 continue;
             for (int iw = 0; iw < win->ow; iw++) {
                 const int xw = iw * stride + jw - win->left;
-                const ptrdiff_t in = (ptrdiff_t)xh * win->w + xw;
-                const ptrdiff_t out = (ptrdiff_t)ih * win->ow + iw;
+                const ptrdiff_t in = (ptrdiff_t)xh * win->x_pitch + xw;
+                const ptrdiff_t out = (ptrdiff_t)ih * win->y_pitch + iw;
                 if (xw >= 0 && xw < win->w)
                     sum = v_fma(v_get(q->x + in * q->x_p, m, full),
                                 v_get(q->dy + out * q->dy_p, m, full), sum);

@@ -28,7 +28,8 @@
 enum {
     V_WIDTH = 16,
     V_GROUP = 4, /* channel vectors that share one walk over the rows */
-    V_MR = 8     /* pixels of a product's tile */
+    V_MR = 8,    /* pixels of a product's tile */
+    V_REGISTERS = 32
 };
 #    define V_NR 3 /* channel vectors of a product's tile */
 typedef __m512 v_f32;
@@ -115,7 +116,8 @@ V_INLINE void v_widen(double *sum, v_f32 a)
 enum {
     V_WIDTH = 8,
     V_GROUP = 2, /* half as many registers as with AVX-512 */
-    V_MR = 6
+    V_MR = 6,
+    V_REGISTERS = 16
 };
 #    define V_NR       2
 typedef __m256 v_f32;

@@ -9,6 +9,14 @@ static int x_room(const struct sn_stage *s, int step)
     return (step - 1) * s->window.stride + s->window.k;
 }
 
+/* Values between the pixels of a band: an odd number of cache lines, so that
+ * the lines of a channel do not crowd into a few sets of the first-level
+ * cache. */
+static ptrdiff_t band_col(const struct sn_tensor *t)
+{
+    return t->ld / SN_LANES % 2 ? t->ld : t->ld + SN_LANES;
+}
+
 static int dy_room(const struct sn_stage *s, int step)
 {
     return step + s->window.k;
@@ -17,24 +25,24 @@ static int dy_room(const struct sn_stage *s, int step)
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
     const struct sn_window *w = &s->window;
-    const int ld = s->in->ld;
-    const ptrdiff_t x = (ptrdiff_t)(w->w + 2 * w->left) * ld;
-    const ptrdiff_t dy = (ptrdiff_t)w->ow * ld;
+    const ptrdiff_t col = band_col(s->in);
+    const ptrdiff_t x = (w->w + 2 * w->left) * col;
+    const ptrdiff_t dy = (w->ow + 2 * w->left) * col;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
     sn_plan_raise(&plan->need.load,
-                  sn_band_values(s->in, x_room(s, s->step), w->left, ld));
+                  sn_band_values(s->in, x_room(s, s->step), w->left, col));
     sn_plan_raise(&plan->need.grad,
-                  sn_band_values(s->out, dy_room(s, s->step), 0, ld));
+                  sn_band_values(s->out, dy_room(s, s->step), w->left, col));
     sn_plan_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
-                                      (size_t)w->w * (size_t)ld);
+                                      (size_t)w->w * (size_t)s->in->ld);
 }
 
 static struct sn_band x_band(const struct sn_stage *s,
                              const struct sn_unit *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
-                        x_room(s, s->step), s->window.left, s->in->ld);
+                        x_room(s, s->step), s->window.left, band_col(s->in));
 }
 
 /* What output rows [first, next) read of x: the rows that the band then holds,
@@ -55,7 +63,9 @@ static struct sn_window slide_x(const struct sn_stage *s,
                               .k = w->k,
                               .stride = w->stride,
                               .top = from - top,
-                              .left = 0};
+                              .left = 0,
+                              .x_pitch = w->w + 2 * w->left,
+                              .y_pitch = w->ow};
 }
 
 static void fwd(struct sn_stage *s, const struct sn_unit *unit)
@@ -89,11 +99,13 @@ static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
     const struct sn_window win = {.h = next - first,
                                   .w = w->w,
                                   .oh = dy->next - dy->first,
-                                  .ow = w->ow,
+                                  .ow = w->ow + 2 * dy->frame,
                                   .k = w->k,
                                   .stride = w->stride,
                                   .top = w->top + first - dy->first * w->stride,
-                                  .left = w->left};
+                                  .left = w->left + dy->frame * w->stride,
+                                  .x_pitch = w->w,
+                                  .y_pitch = w->ow + 2 * dy->frame};
     sn_real *dx = x->dz + pixel * x->ld;
     sn_real *to = adds ? unit->scratch->dx : dx;
     unit->k->dwconv_bwd_data(to, x->ld, dy->at, dy->col, s->weight.w,
@@ -118,7 +130,8 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
     sn_band_slide(dy, unit->k, in, sn_most(before, 0),
                   sn_least(sn_most(behind, next), w->oh));
     if (unit->weights) {
-        const struct sn_window win = slide_x(s, unit, x, in, first, next);
+        struct sn_window win = slide_x(s, unit, x, in, first, next);
+        win.y_pitch = w->ow + 2 * dy->frame;
         unit->k->dwconv_bwd_weight(sn_unit_slot(s, unit), s->out->c, x->at,
                                    x->col, sn_band_row(dy, first), dy->col,
                                    s->out->c, &win);
@@ -133,7 +146,7 @@ static void bwd(struct sn_stage *s, const struct sn_unit *unit)
     struct sn_band x = x_band(s, unit);
     struct sn_band dy =
         sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
-                     dy_room(s, s->step), 0, s->out->ld);
+                     dy_room(s, s->step), s->window.left, band_col(s->out));
     if (unit->weights)
         memset(sn_unit_slot(s, unit), 0, s->slot_values * sizeof *s->slots);
     for (int in = images.first; in < images.next; in++) {

@@ -106,8 +106,16 @@ static void hand_bias(const struct sn_kernels *ref, const struct sn_kernels *k)
 
 /* An image of 2 x 3 under a 2 x 2 kernel, stride 1, a zero row and column in
  * front: which tap meets which pixel cannot be mistaken. */
-static const struct sn_window small = {
-    .h = 2, .w = 3, .oh = 2, .ow = 3, .k = 2, .stride = 1, .top = 1, .left = 1};
+static const struct sn_window small = {.h = 2,
+                                       .w = 3,
+                                       .oh = 2,
+                                       .ow = 3,
+                                       .k = 2,
+                                       .stride = 1,
+                                       .top = 1,
+                                       .left = 1,
+                                       .x_pitch = 3,
+                                       .y_pitch = 3};
 static const sn_real small_x[] = {1, 2, 3, 4, 5, 6};
 
 /* The same convolution over the image with its zeros around it. */

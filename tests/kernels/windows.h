@@ -42,6 +42,9 @@ static inline void walk_windows(const struct sn_kernels *ref,
                     .stride = stride,
                     .top = pad,
                     .left = left,
+                    .x_pitch = w + turn % 3,
+                    .y_pitch =
+                        window_out_extent(w, k, stride, left, more) + turn % 2,
                     .oh = window_out_extent(h, k, stride, pad, more),
                     .ow = window_out_extent(w, k, stride, left, more)};
                 describe("c=%d gap=%d h=%d w=%d oh=%d ow=%d k=%d stride=%d "
