@@ -183,9 +183,12 @@ took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) # ms
 for part in 3 5 7; do
     rm -rf killed
     moment=$((took * part / 10))
+    "$supernet" train own.ini -q -s data.cache=off -o killed >out 2>&1 &
+    pid=$!
+    sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
     {
-        timeout -s KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))" \
-            "$supernet" train own.ini -q -s data.cache=off -o killed >out 2>&1
+        kill -KILL $pid
+        wait $pid
     } 2>/dev/null
     [ -e killed/config.ini ] || continue
     timeout 120 "$supernet" train --resume killed -q >out 2>&1 && same killed

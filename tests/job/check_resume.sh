@@ -94,6 +94,17 @@ verdict 'a group as large as the batch is the batch' $?
     cmp halves/values.csv capped_halves/values.csv
 verdict 'groups of half a batch: one result at any thread count and cap' $?
 
+# Runs a command, kills it after so many ms, and sees it gone: its status.
+killed_after() { # MS COMMAND...
+    local pid ms=$1
+    shift
+    "$@" >out 2>&1 &
+    pid=$!
+    sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+    kill -KILL $pid
+    wait $pid
+} 2>/dev/null # the shell's own word about the kill is of no use
+
 # Killed again and again, each time after a part of the unbroken run's time.
 start=$EPOCHREALTIME
 "$supernet" train tiny.ini -q -j 1 -o timed >out
@@ -108,11 +119,8 @@ while [ $rounds -lt 30 ] && [ $kills -lt 5 ]; do
     fi
     rounds=$((rounds + 1))
     moment=$((RANDOM % (took * 3 / 5) + took / 20))
-    { # the shell's own word about the kill is of no use
-        timeout -s KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))" \
-            "${command[@]}" >out 2>&1
-        code=$?
-    } 2>/dev/null
+    killed_after $moment "${command[@]}"
+    code=$?
     [ $code -eq 137 ] && kills=$((kills + 1))
     [ -e killed/result.json ] && [ $kills -lt 5 ] && {
         same killed
