@@ -135,9 +135,9 @@ sn_status sn_catalog_sort(struct sn_catalog *c, struct sn_error *err)
             c->n = to;
     }
     c->unlabelled = all - c->n;
-    c->room = all;
-    free(c->entry);
-    c->entry = sorted;
+    if (all)
+        memcpy(c->entry, sorted, (size_t)all * sizeof *sorted);
+    free(sorted);
     return SN_OK;
 }
 

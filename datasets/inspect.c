@@ -26,10 +26,17 @@ struct look {
     int entry;
     int h, w; /* 0: it is not sound */
     struct sn_content content;
-    char *why; /* owned, NULL: sound */
+    char why[SN_FINDING_TEXT]; /* what is wrong with it, without its path */
 };
 
 /* ---- looking ---- */
+
+/* The reason without the path in front of it. */
+static const char *reason(const char *why, const char *path)
+{
+    const size_t n = strlen(path);
+    return strncmp(why, path, n) == 0 && why[n] == ':' ? why + n + 2 : why;
+}
 
 static void look_at(struct look *look, const struct sn_catalog *c)
 {
@@ -42,7 +49,9 @@ static void look_at(struct look *look, const struct sn_catalog *c)
     if (rc == SN_OK)
         rc = sn_image_read(&im, path, &why);
     if (rc != SN_OK) {
-        look->why = strdup(why.text);
+        const char *text = reason(why.text, path);
+        snprintf(look->why, sizeof look->why, "%.*s", (int)sizeof look->why - 1,
+                 text);
         return;
     }
     const int32_t sides[] = {im.h, im.w};
@@ -71,37 +80,23 @@ static sn_status add(struct sn_inspection *it, enum sn_finding_kind kind,
         it->finding = more;
         it->room = room;
     }
-    char *own = text ? strdup(text) : NULL;
-    if (text && !own)
-        return sn_fail(err, SN_ERR_MEMORY, "no memory for %d findings", it->n);
-    it->finding[it->n++] = (struct sn_finding){kind, entry, other, own};
+    struct sn_finding *f = &it->finding[it->n++];
+    *f = (struct sn_finding){.kind = kind, .entry = entry, .other = other};
+    snprintf(f->text, sizeof f->text, "%s", text);
     it->count[kind]++;
     return SN_OK;
-}
-
-/* The reason without the path in front of it. */
-static const char *reason(const char *why, const char *path)
-{
-    const size_t n = strlen(path);
-    return strncmp(why, path, n) == 0 && why[n] == ':' ? why + n + 2 : why;
 }
 
 static sn_status find_unsound(struct sn_inspection *it, const struct look *look,
                               int n, struct sn_error *err)
 {
-    char path[SN_CATALOG_PATH];
     for (int i = 0; i < n; i++) {
         if (look[i].h == 0)
-            SN_TRY(add(it, SN_FIND_BROKEN, i, -1,
-                       look[i].why
-                           ? reason(look[i].why,
-                                    sn_catalog_path(&it->catalog, i, path))
-                           : "no memory to read it",
-                       err));
+            SN_TRY(add(it, SN_FIND_BROKEN, i, -1, look[i].why, err));
         else
             it->sound++;
         if (it->catalog.entry[i].label == SN_UNLABELLED)
-            SN_TRY(add(it, SN_FIND_UNLABELLED, i, -1, NULL, err));
+            SN_TRY(add(it, SN_FIND_UNLABELLED, i, -1, "", err));
     }
     return SN_OK;
 }
@@ -141,8 +136,7 @@ static sn_status find_doubles(struct sn_inspection *it, struct look *look,
         const struct sn_entry *b = &it->catalog.entry[look[i].entry];
         if (a->label == SN_UNLABELLED || b->label == SN_UNLABELLED)
             continue;
-        SN_TRY(
-            add(it, harm(a, b), look[i].entry, look[first].entry, NULL, err));
+        SN_TRY(add(it, harm(a, b), look[i].entry, look[first].entry, "", err));
     }
     return SN_OK;
 }
@@ -235,8 +229,6 @@ sn_status sn_inspect(struct sn_inspection *it, const struct sn_data_options *o,
     sn_status rc =
         look ? go_through(&made, look, n, err)
              : sn_fail(err, SN_ERR_MEMORY, "no memory to check %d images", n);
-    for (int i = 0; look && i < n; i++)
-        free(look[i].why);
     free(look);
     if (rc == SN_OK)
         *it = made;
@@ -255,8 +247,6 @@ int sn_inspection_errors(const struct sn_inspection *it)
 
 void sn_inspection_release(struct sn_inspection *it)
 {
-    for (int i = 0; i < it->n; i++)
-        free(it->finding[i].text);
     free(it->finding);
     sn_catalog_release(&it->catalog);
     *it = (struct sn_inspection){0};

@@ -23,14 +23,15 @@ enum sn_finding_kind {
 };
 
 #define SN_FIND_LAST_ERROR SN_FIND_CONFLICT
+#define SN_FINDING_TEXT    192
 
 extern const char *const sn_finding_name[SN_FINDINGS];
 
 struct sn_finding {
     enum sn_finding_kind kind;
-    int entry;  /* of the catalog, -1: about no single file */
-    int other;  /* the entry it is the same as, -1 */
-    char *text; /* of its own, owned; NULL: the kind says all */
+    int entry;                  /* of the catalog, -1: about no single file */
+    int other;                  /* the entry it is the same as, -1 */
+    char text[SN_FINDING_TEXT]; /* "": the kind says all */
 };
 
 /* The sides of the sound pictures, sorted. */

@@ -3,6 +3,7 @@
 #include "datasets/store.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +14,7 @@
 #include "datasets/datasets_internal.h"
 #include "datasets/store_internal.h"
 
-enum { C = SN_IMAGE_CHANNELS };
+enum { C = SN_IMAGE_CHANNELS, TOLD = 200 /* bad images, with reasons */ };
 
 /* ---- one picture ---- */
 
@@ -43,7 +44,6 @@ struct worker {
 struct pass {
     struct sn_store *s;
     uint8_t *sound;        /* [n] */
-    char **why;            /* [n] what is wrong with it, owned */
     struct worker *worker; /* [threads] */
     int n, threads;
 };
@@ -62,21 +62,13 @@ static void count_values(uint64_t count[C][256], const uint8_t *cell, int side,
 static void do_one(struct pass *p, int i, struct worker *w)
 {
     struct sn_store *s = p->s;
-    struct sn_error why;
+    struct sn_error unused; /* refuse() asks again */
     uint8_t *cell = s->cells ? s->cells + (size_t)i * s->cell : w->cell;
-    switch (sn_store_decode(s, i, cell, &s->extent[i], &why)) {
-    case SN_OK:
-        p->sound[i] = 1;
-        if (s->catalog.entry[i].part == SN_IN_TRAIN)
-            count_values(w->count, cell, s->side, s->extent[i]);
-        return;
-    case SN_ERR_MEMORY:
-        w->no_memory = true;
-        return;
-    default:
-        p->why[i] = strdup(why.text);
-        w->no_memory = w->no_memory || !p->why[i];
-    }
+    const sn_status rc = sn_store_decode(s, i, cell, &s->extent[i], &unused);
+    p->sound[i] = rc == SN_OK;
+    w->no_memory = w->no_memory || rc == SN_ERR_MEMORY;
+    if (rc == SN_OK && s->catalog.entry[i].part == SN_IN_TRAIN)
+        count_values(w->count, cell, s->side, s->extent[i]);
 }
 
 static sn_status pass_init(struct pass *p, struct sn_store *s,
@@ -86,9 +78,8 @@ static sn_status pass_init(struct pass *p, struct sn_store *s,
     *p = (struct pass){
         .s = s, .n = s->catalog.n, .threads = omp_get_max_threads()};
     p->sound = calloc(n + 1, 1);
-    p->why = calloc(n + 1, sizeof *p->why);
     p->worker = calloc((size_t)p->threads, sizeof *p->worker);
-    bool fits = p->sound && p->why && p->worker;
+    bool fits = p->sound && p->worker;
     for (int it = 0; fits && it < p->threads; it++) {
         p->worker[it].cell = malloc(s->cell);
         fits = p->worker[it].cell != NULL;
@@ -100,22 +91,28 @@ static sn_status pass_init(struct pass *p, struct sn_store *s,
 
 static void pass_release(struct pass *p)
 {
-    for (int i = 0; p->why && i < p->n; i++)
-        free(p->why[i]);
     for (int it = 0; p->worker && it < p->threads; it++)
         free(p->worker[it].cell);
     free(p->sound);
-    free(p->why);
     free(p->worker);
 }
 
-/* Which pictures are not sound, all of them, in their order. */
+/* Which pictures are not sound, in their order: as many as the text holds, the
+ * others are counted. */
 static sn_status refuse(const struct pass *p, int bad, struct sn_error *err)
 {
-    struct sn_error list = {0};
-    for (int i = 0; i < p->n; i++)
-        if (!p->sound[i])
-            (void)!sn_fail_more(&list, SN_ERR_INPUT, "  %s", p->why[i]);
+    struct sn_error list = {0}, why;
+    for (int i = 0, told = 0; i < p->n; i++) {
+        if (p->sound[i])
+            continue;
+        struct sn_extent extent;
+        snprintf(why.text, sizeof why.text, "and so on");
+        if (told++ < TOLD &&
+            sn_store_decode(p->s, i, p->worker[0].cell, &extent, &why) == SN_OK)
+            snprintf(why.text, sizeof why.text,
+                     "image %d: could not be read, though it can now", i);
+        (void)!sn_fail_more(&list, SN_ERR_INPUT, "  %.1000s", why.text);
+    }
     return sn_fail(err, SN_ERR_INPUT,
                    "%d of %d images cannot be used; `skip_bad = yes` leaves "
                    "them out, `supernet data check` lists all\n%.7800s",

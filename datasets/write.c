@@ -1,6 +1,6 @@
 /* A data set written out as class folders, which `set = folder` reads. */
 
-#include "datasets/datasets_internal.h"
+#include "datasets/write.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "datasets/store.h"
-#include "datasets/write.h"
 
 enum { C = SN_IMAGE_CHANNELS, PATH_BYTES = 4096 };
 

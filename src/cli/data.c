@@ -4,6 +4,8 @@
  * Each takes a config, or, for images of one's own without one, a folder of
  * class folders or a CSV list; `--set scenes` names any other set. */
 
+#include "cli/data.h"
+
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,6 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
-#include "cli/data.h"
 #include "datasets/write.h"
 #include "job/job.h"
 #include "job/options.h"

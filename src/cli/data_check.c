@@ -50,7 +50,7 @@ static void add_finding(struct sn_text *t, const struct sn_inspection *it,
         sn_text_add(t, "%s", file_of(it, f->entry));
     if (f->other >= 0)
         sn_text_add(t, " is %s", file_of(it, f->other));
-    if (f->text)
+    if (f->text[0])
         sn_text_add(t, "%s%s", f->entry >= 0 ? ": " : "", f->text);
     sn_text_add(t, "\n");
 }
@@ -136,7 +136,7 @@ static json_t *json_findings(const struct sn_inspection *it)
             json_object_set_new(o, "file", json_name(file_of(it, f->entry)));
         if (o && f->other >= 0)
             json_object_set_new(o, "same_as", json_name(file_of(it, f->other)));
-        if (o && f->text)
+        if (o && f->text[0])
             json_object_set_new(o, "text", json_name(f->text));
         json_array_append_new(all, o);
     }
