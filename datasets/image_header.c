@@ -89,7 +89,8 @@ static sn_status check_claim(const struct walk *f, int64_t h, int64_t w,
 int sn_exif_orientation(const uint8_t *tiff, size_t n)
 {
     enum { ENTRY = 12, TAG = 0x0112, SHORT = 3 };
-    if (n < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
+    if (n < 8 ||
+        (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 0;
     unsigned (*const get16)(const uint8_t *) = tiff[0] == 'I' ? le16 : be16;
     uint32_t (*const get32)(const uint8_t *) = tiff[0] == 'I' ? le32 : be32;
