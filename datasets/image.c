@@ -2,6 +2,7 @@
 
 #include "datasets/image.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,32 +76,50 @@ static uint8_t *decode_pixels(const struct sn_image_header *header,
     return pixels;
 }
 
-sn_status sn_image_decode(struct sn_image *im, const void *bytes, size_t n,
-                          const char *name, struct sn_error *err)
+/* The pixels of a file whose header is fine, upright. */
+static sn_status decode(struct sn_image *im,
+                        const struct sn_image_header *header,
+                        const uint8_t *bytes, size_t n, const char *name,
+                        struct sn_error *err)
 {
-    struct sn_image_header header = {0};
     struct sn_image found = {0};
     const char *why = NULL;
-    SN_TRY(sn_image_header(&header, bytes, n, name, err));
-    found.pixels = decode_pixels(&header, bytes, n, &found.h, &found.w, &why);
+    found.pixels = decode_pixels(header, bytes, n, &found.h, &found.w, &why);
     if (!found.pixels && why && strcmp(why, SN_IMAGE_NO_MEMORY) == 0)
         return sn_fail(err, SN_ERR_MEMORY,
-                       "%s: no memory to decode %dx%d pixels", name, header.w,
-                       header.h);
-    if (!found.pixels)
+                       "%s: no memory to decode %dx%d pixels", name, header->w,
+                       header->h);
+    if (!found.pixels) /* "Corrupt JPEG" says no more than this */
         return sn_fail(err, SN_ERR_INPUT, "%s: cannot be decoded: %s", name,
-                       why ? why : "it is damaged");
+                       why && strncmp(why, "Corrupt ", 8) != 0
+                           ? why
+                           : "cut short or damaged");
     sn_status rc = SN_OK;
-    if (found.h != header.h || found.w != header.w)
+    if (found.h != header->h || found.w != header->w)
         rc = sn_fail(err, SN_ERR_INPUT,
                      "%s: its header says %dx%d pixels, %dx%d came", name,
-                     header.w, header.h, found.w, found.h);
+                     header->w, header->h, found.w, found.h);
     if (rc == SN_OK)
-        rc = upright(&found, header.orientation, name, err);
+        rc = upright(&found, header->orientation, name, err);
     if (rc == SN_OK)
         *im = found;
     else
         sn_image_release(&found);
+    return rc;
+}
+
+sn_status sn_image_decode(struct sn_image *im, const void *bytes, size_t n,
+                          const char *name, struct sn_error *err)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    struct sn_image_header header = {0};
+    SN_TRY(sn_image_header(&header, bytes, n, name, err));
+    const bool large = (int64_t)header.h * header.w > SN_IMAGE_LARGE;
+    if (large)
+        pthread_mutex_lock(&one_at_a_time);
+    const sn_status rc = decode(im, &header, bytes, n, name, err);
+    if (large)
+        pthread_mutex_unlock(&one_at_a_time);
     return rc;
 }
 

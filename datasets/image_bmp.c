@@ -29,31 +29,23 @@ struct bmp {
     uint32_t mask[C];
 };
 
-static unsigned le16(const uint8_t *p)
-{
-    return (unsigned)p[1] << 8 | p[0];
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-    return (uint32_t)le16(p + 2) << 16 | le16(p);
-}
-
 /* ---- header ---- */
 
 static const char *read_sizes(struct bmp *b, struct sn_image_header *claim)
 {
     const uint8_t *p = b->bytes + FILE_HEADER;
     const bool core = b->header == CORE;
-    const int32_t tall = core ? (int32_t)le16(p + 6) : (int32_t)le32(p + 8);
-    const int32_t wide = core ? (int32_t)le16(p + 4) : (int32_t)le32(p + 4);
-    b->bits = (int)le16(p + (core ? 10 : 14));
+    const int32_t tall =
+        core ? (int32_t)sn_le16(p + 6) : (int32_t)sn_le32(p + 8);
+    const int32_t wide =
+        core ? (int32_t)sn_le16(p + 4) : (int32_t)sn_le32(p + 4);
+    b->bits = (int)sn_le16(p + (core ? 10 : 14));
     b->from_above = tall < 0;
     if (tall == INT32_MIN || wide < 0)
         return "a damaged BMP: its sides make no sense";
     claim->h = b->h = tall < 0 ? -tall : tall;
     claim->w = b->w = wide;
-    const uint32_t coding = core || b->header < INFO ? PLAIN : le32(p + 16);
+    const uint32_t coding = core || b->header < INFO ? PLAIN : sn_le32(p + 16);
     if (coding > FIELDS && coding != ALPHA_FIELDS)
         return "a BMP with a JPEG or PNG in it, which is not read";
     if (b->header == OS2 && coding == FIELDS)
@@ -87,14 +79,14 @@ static size_t palette_count(const struct bmp *b)
 {
     const size_t most = (size_t)1 << b->bits;
     const uint32_t told =
-        b->header >= INFO ? le32(b->bytes + FILE_HEADER + 32) : 0;
+        b->header >= INFO ? sn_le32(b->bytes + FILE_HEADER + 32) : 0;
     return told > 0 && told < most ? told : most;
 }
 
 /* Where the pixels begin; some writers point at the palette instead. */
 static size_t first_byte(const struct bmp *b)
 {
-    const size_t first = le32(b->bytes + 10);
+    const size_t first = sn_le32(b->bytes + 10);
     const size_t behind = FILE_HEADER + b->header;
     return b->bits <= 8 && first == behind
                ? behind + palette_count(b) * (b->header == CORE ? 3 : 4)
@@ -107,7 +99,7 @@ const char *sn_bmp_header(struct sn_image_header *claim, double *most,
     struct bmp b = {.bytes = bytes, .n = n};
     if (n < FILE_HEADER + CORE)
         return "a BMP that ends within its header";
-    b.header = le32(bytes + FILE_HEADER);
+    b.header = sn_le32(bytes + FILE_HEADER);
     if (b.header != CORE && b.header != 16 &&
         (b.header < INFO || b.header > 124))
         return "a BMP with a header of an unknown kind";
@@ -149,7 +141,7 @@ static const char *read_masks(struct bmp *b)
     if (told && at + 4 * C > b->n)
         return "a BMP that ends within its header";
     for (size_t ic = 0; ic < C; ic++) {
-        b->mask[ic] = told            ? le32(b->bytes + at + 4 * ic)
+        b->mask[ic] = told            ? sn_le32(b->bytes + at + 4 * ic)
                       : b->bits == 16 ? of16[ic]
                                       : of32[ic];
         if (b->mask[ic] == 0)
@@ -192,7 +184,7 @@ static void plain_row(const struct bmp *b, uint8_t *to, const uint8_t *row)
                 to[ic] = row[i * C + 2 - ic];
         } else {
             const uint32_t pixel =
-                bits == 16 ? le16(row + 2 * i) : le32(row + 4 * i);
+                bits == 16 ? sn_le16(row + 2 * i) : sn_le32(row + 4 * i);
             for (int ic = 0; ic < C; ic++)
                 to[ic] = masked(pixel, b->mask[ic]);
         }
@@ -257,7 +249,7 @@ uint8_t *sn_bmp_decode(const uint8_t *bytes, size_t n, int *h, int *w,
 {
     struct bmp b = {.bytes = bytes, .n = n};
     struct sn_image_header claim;
-    b.header = le32(bytes + FILE_HEADER);
+    b.header = sn_le32(bytes + FILE_HEADER);
     *why = read_sizes(&b, &claim);
     b.first = first_byte(&b);
     if (!*why && b.bits <= 8)

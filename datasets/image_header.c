@@ -42,16 +42,6 @@ static uint32_t be32(const uint8_t *p)
     return (uint32_t)be16(p) << 16 | be16(p + 2);
 }
 
-static unsigned le16(const uint8_t *p)
-{
-    return (unsigned)p[1] << 8 | p[0];
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-    return (uint32_t)le16(p + 2) << 16 | le16(p);
-}
-
 static sn_status bad(const struct walk *f, const char *why)
 {
     return sn_fail(f->err, SN_ERR_INPUT, "%s: %s", f->name, why);
@@ -92,8 +82,8 @@ int sn_exif_orientation(const uint8_t *tiff, size_t n)
     if (n < 8 ||
         (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 0;
-    unsigned (*const get16)(const uint8_t *) = tiff[0] == 'I' ? le16 : be16;
-    uint32_t (*const get32)(const uint8_t *) = tiff[0] == 'I' ? le32 : be32;
+    unsigned (*const get16)(const uint8_t *) = tiff[0] == 'I' ? sn_le16 : be16;
+    uint32_t (*const get32)(const uint8_t *) = tiff[0] == 'I' ? sn_le32 : be32;
     const size_t first = get32(tiff + 4);
     if (first > n - 2)
         return 0;
@@ -136,8 +126,9 @@ enum jpeg_marker {
 
 /* What was met on the way. */
 struct jpeg {
-    bool framed, scanned;
-    int components;
+    bool framed;
+    int components, scans;
+    double blocks; /* that its scans go through, as if no plane were smaller */
     uint8_t id[4], quantiser[4]; /* of the components */
     unsigned quantisers, dc, ac; /* a bit for each table that is there */
 };
@@ -214,15 +205,35 @@ static void jpeg_quantisers(struct jpeg *j, const uint8_t *p, size_t length)
     }
 }
 
+/* A scan of n components goes through all their blocks, even one that holds
+ * nothing; a thousand empty ones keep a decoder busy for minutes.  Encoders
+ * write a dozen, which go through five blocks of a blank picture for each of
+ * its bits: what is far beyond that is no picture. */
+static sn_status jpeg_work(struct jpeg *j, const struct sn_image_header *header,
+                           const struct walk *f, size_t n)
+{
+    enum { SCANS = 100, BLOCKS = 16 /* a bit */ };
+    const double across = (header->w + 7) / 8, down = (header->h + 7) / 8;
+    j->blocks += across * down * (double)n;
+    if (j->scans < SCANS && j->blocks <= BLOCKS * 8.0 * (double)f->n)
+        return SN_OK;
+    return sn_fail(f->err, SN_ERR_INPUT,
+                   "%s: a JPEG of more scans than its %zu bytes can fill: "
+                   "damaged, or made to keep a reader busy",
+                   f->name, f->n);
+}
+
 /* A scan: every table that it is decoded with has to be there. */
-static sn_status jpeg_scan(struct jpeg *j, const struct walk *f,
-                           const uint8_t *p, size_t length)
+static sn_status jpeg_scan(struct jpeg *j, const struct sn_image_header *header,
+                           const struct walk *f, const uint8_t *p,
+                           size_t length)
 {
     const size_t n = length ? p[0] : 0;
     if (!j->framed)
         return bad(f, "a damaged JPEG: a scan without a frame");
     if (n < 1 || n > 4 || length != 4 + 2 * n)
         return bad(f, "a damaged JPEG: the header of a scan makes no sense");
+    SN_TRY(jpeg_work(j, header, f, n));
     const unsigned first = p[1 + 2 * n], last = p[2 + 2 * n];
     const bool refines = p[3 + 2 * n] >> 4;
     for (size_t i = 0; i < n; i++) {
@@ -235,7 +246,7 @@ static sn_status jpeg_scan(struct jpeg *j, const struct walk *f,
     for (int i = 0; i < j->components; i++)
         if (j->quantiser[i] > 3 || !(j->quantisers & 1u << j->quantiser[i]))
             return bad(f, "a damaged JPEG: a table of quantisers is missing");
-    j->scanned = true;
+    j->scans++;
     return SN_OK;
 }
 
@@ -259,7 +270,7 @@ static sn_status jpeg_segment(struct sn_image_header *header, struct jpeg *j,
     if (marker == DHT)
         return jpeg_huffman(j, f, p, length);
     if (marker == SOS)
-        return jpeg_scan(j, f, p, length);
+        return jpeg_scan(j, header, f, p, length);
     if (marker == DQT)
         jpeg_quantisers(j, p, length);
     else if (marker == APP1)
@@ -311,7 +322,7 @@ static sn_status jpeg_header(struct sn_image_header *header, struct walk *f)
         if (length < 2 || length > f->n - f->at)
             return bad(f, "a JPEG that ends within a segment: cut short or "
                           "damaged");
-        if (!j.scanned) {
+        if (j.scans == 0) {
             header->junk = f->junk;
             keep(f, f->at - 2, marker == SOS ? f->n : f->at + length);
         }
@@ -319,9 +330,9 @@ static sn_status jpeg_header(struct sn_image_header *header, struct walk *f)
                             length - 2));
         f->at += length;
     }
-    return j.scanned ? SN_OK
-                     : bad(f, "a JPEG without a picture in it: cut short or "
-                              "damaged");
+    return j.scans ? SN_OK
+                   : bad(f, "a JPEG without a picture in it: cut short or "
+                            "damaged");
 }
 
 size_t sn_jpeg_tidy(uint8_t *to, const uint8_t *bytes, size_t n)
@@ -357,6 +368,18 @@ static sn_status png_ihdr(struct sn_image_header *header, int *bits,
     return SN_OK;
 }
 
+/* The kinds that a reader has to know.  Any other that says so of itself is
+ * refused here: the decoder behind would name it in a static buffer, from
+ * several threads at once. */
+static bool png_is_known(const uint8_t type[4])
+{
+    static const char kinds[][5] = {"IHDR", "PLTE", "IDAT", "IEND"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (memcmp(type, kinds[i], 4) == 0)
+            return true;
+    return false;
+}
+
 /* Chunk by chunk.  The checksum of one that can be done without is of no
  * interest; a broken one in the picture itself is a broken picture. */
 static sn_status png_header(struct sn_image_header *header, struct walk *f)
@@ -379,6 +402,11 @@ static sn_status png_header(struct sn_image_header *header, struct walk *f)
             return sn_fail(f->err, SN_ERR_INPUT,
                            "%s: a damaged PNG: the checksum of chunk %zu is "
                            "wrong",
+                           f->name, f->at);
+        if (critical && !png_is_known(type))
+            return sn_fail(f->err, SN_ERR_INPUT,
+                           "%s: a PNG whose chunk %zu is of an unknown kind "
+                           "and cannot be passed over",
                            f->name, f->at);
         if (header->w == 0) {
             if (memcmp(type, "IHDR", 4) != 0)

@@ -7,6 +7,17 @@
 
 #include "datasets/image.h"
 
+/* Numbers as BMP and half of all EXIF blocks store them. */
+static inline unsigned sn_le16(const uint8_t *p)
+{
+    return (unsigned)p[1] << 8 | p[0];
+}
+
+static inline uint32_t sn_le32(const uint8_t *p)
+{
+    return (uint32_t)sn_le16(p + 2) << 16 | sn_le16(p);
+}
+
 /* ---- image_header.c: what a file claims, before anything is decoded ---- */
 
 enum sn_image_kind { SN_KIND_JPEG, SN_KIND_PNG, SN_KIND_BMP };
@@ -82,8 +93,8 @@ bool sn_jpeg_rgb(uint8_t *pixels, const struct sn_jpeg *j);
 
 /* ---- image_stb.c: the one file that holds stb's code ---- */
 
-/* Decodes to [h, w, 3], owned by the caller (free()).  NULL with the reason, a
- * constant text. */
+/* Decodes a file that sn_image_header() lets pass to [h, w, 3], owned by the
+ * caller (free()).  NULL with the reason, a constant text. */
 uint8_t *sn_stb_decode(const uint8_t *bytes, size_t n, int *h, int *w,
                        const char **why);
 

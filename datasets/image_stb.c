@@ -18,6 +18,21 @@
 #    endif
 #endif
 
+/* The compressed stream of a PNG may hold a thousand times more than its header
+ * has pixels for, and stb takes it all in before it looks.  So the blocks that
+ * it makes larger as data comes are held to what the header asks for. */
+static _Thread_local size_t grown_most; /* bytes; set before each file */
+static _Thread_local bool grown_over;   /* more was wanted */
+
+static void *grow(void *block, size_t bytes)
+{
+    grown_over = grown_over || bytes > grown_most;
+    return grown_over ? NULL : realloc(block, bytes);
+}
+
+#define STBI_MALLOC(bytes)                 malloc(bytes)
+#define STBI_REALLOC_SIZED(p, have, bytes) grow(p, bytes)
+#define STBI_FREE(p)                       free(p)
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
@@ -99,6 +114,21 @@ static uint8_t *decode_jpeg(stbi__context *s, int *h, int *w, const char **why)
     return pixels;
 }
 
+/* The largest block that a PNG of n bytes has reason to grow: its compressed
+ * data side by side, or its rows.  Those of an interlaced picture are up to
+ * four times as many bytes as stb begins with, for small ones; the doubling
+ * goes one step beyond. */
+static size_t png_most(const stbi__context *at, size_t n)
+{
+    enum { IHDR = 16, SLACK = 1 << 16 };
+    stbi__context s = *at;
+    stbi__skip(&s, IHDR);
+    const size_t w = stbi__get32be(&s), h = stbi__get32be(&s);
+    const size_t bits = (size_t)stbi__get8(&s) * 4; /* channels at most */
+    const size_t rows = (w * bits / 8 + 2) * h;
+    return 4 * (rows > n ? rows : n) + SLACK;
+}
+
 uint8_t *sn_stb_decode(const uint8_t *bytes, size_t n, int *h, int *w,
                        const char **why)
 {
@@ -108,10 +138,14 @@ uint8_t *sn_stb_decode(const uint8_t *bytes, size_t n, int *h, int *w,
         stbi__start_mem(&s, bytes, (int)n);
         return decode_jpeg(&s, h, w, why);
     }
+    stbi__start_mem(&s, bytes, (int)n);
+    grown_most = png_most(&s, n);
+    grown_over = false;
     uint8_t *pixels = stbi_load_from_memory(bytes, (int)n, w, h, &channels,
                                             SN_IMAGE_CHANNELS);
     if (!pixels)
-        *why = stbi_failure_reason();
+        *why = grown_over ? "holds more data than its header has room for"
+                          : stbi_failure_reason();
     return pixels;
 }
 
