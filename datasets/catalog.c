@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "datasets/catalog_internal.h"
+#include "datasets/store_internal.h"
 
 const char *const sn_part_name[SN_IN_PARTS] = {"train", "val", "test"};
 
@@ -114,6 +115,23 @@ sn_status sn_catalog_add(struct sn_catalog *c, const char *name, int label,
     return SN_OK;
 }
 
+sn_status sn_catalog_strange(struct sn_catalog *c, const char *text,
+                             struct sn_error *err)
+{
+    char **more =
+        realloc(c->strange, (size_t)(c->n_strange + 1) * sizeof *more);
+    if (!more)
+        return no_room(c->n, err);
+    c->strange = more;
+    const size_t bytes = strlen(text) + 1;
+    char *own = malloc(bytes);
+    if (!own)
+        return no_room(c->n, err);
+    memcpy(own, text, bytes);
+    c->strange[c->n_strange++] = own;
+    return SN_OK;
+}
+
 /* Entries as they are to stand: those without a label behind all others. */
 static int rank(const struct sn_entry *e)
 {
@@ -169,6 +187,9 @@ void sn_catalog_release(struct sn_catalog *c)
     free(c->names);
     free(c->entry);
     free(c->class_name);
+    for (int i = 0; i < c->n_strange; i++)
+        free(c->strange[i]);
+    free(c->strange);
     *c = (struct sn_catalog){0};
 }
 
@@ -182,35 +203,132 @@ int sn_catalog_count(const struct sn_catalog *c, enum sn_part part)
     return n;
 }
 
-int sn_catalog_class(const struct sn_catalog *c, enum sn_part part, int label)
+void sn_catalog_tally(struct sn_tally *t, const struct sn_catalog *c)
 {
-    int n = 0;
+    memset(t, 0, sizeof *t);
     for (int i = 0; i < c->n; i++)
-        n += c->entry[i].part == (int)part && c->entry[i].label == label;
-    return n;
+        t->n[c->entry[i].part][c->entry[i].label]++;
+}
+
+/* ---- setting aside ---- */
+
+/* What tells a file from others of its class. */
+struct copy {
+    int entry, label;
+    int64_t bytes;
+    struct sn_content content; /* of those that share a size */
+};
+
+static int by_size(const void *a, const void *b)
+{
+    const struct copy *x = a, *y = b;
+    if (x->label != y->label)
+        return x->label < y->label ? -1 : 1;
+    return (x->bytes > y->bytes) - (x->bytes < y->bytes);
+}
+
+static int by_content(const void *a, const void *b)
+{
+    const struct copy *x = a, *y = b;
+    const int sizes = by_size(a, b);
+    if (sizes)
+        return sizes;
+    for (int iw = 0; iw < 2; iw++)
+        if (x->content.word[iw] != y->content.word[iw])
+            return x->content.word[iw] < y->content.word[iw] ? -1 : 1;
+    return (x->entry > y->entry) - (x->entry < y->entry);
+}
+
+/* A file that cannot be read is like no other; what is wrong with it is told
+ * when it is decoded.  False: no memory. */
+static bool find_content(struct copy *of, const struct sn_catalog *c)
+{
+    char path[SN_CATALOG_PATH], *data = NULL;
+    size_t bytes = 0;
+    struct sn_error unused;
+    sn_status rc = SN_ERR_INPUT; /* a missing one; a pipe would block */
+    if (of->bytes >= 0)
+        rc = sn_file_read(sn_catalog_path(c, of->entry, path),
+                          SN_IMAGE_BYTES_MAX, &data, &bytes, &unused);
+    if (rc == SN_OK)
+        of->content = sn_content_add(of->content, data, bytes);
+    else
+        of->content = (struct sn_content){{1, (uint64_t)of->entry}};
+    free(data);
+    return rc != SN_ERR_MEMORY;
+}
+
+/* like[i] = the first of the training images that image i is a copy of, itself
+ * where there is none.  Only files that share class and size are read. */
+static sn_status find_copies(int *like, const struct sn_catalog *c,
+                             struct sn_error *err)
+{
+    struct copy *all = calloc((size_t)c->n + 1, sizeof *all);
+    int n = 0;
+    if (!all)
+        return no_room(c->n, err);
+    for (int i = 0; i < c->n; i++) {
+        const struct sn_entry *e = &c->entry[i];
+        like[i] = i;
+        if (e->part == SN_IN_TRAIN)
+            all[n++] = (struct copy){.entry = i, e->label, e->bytes, {{0, 0}}};
+    }
+    qsort(all, (size_t)n, sizeof *all, by_size);
+    bool fits = true;
+#pragma omp parallel for schedule(dynamic, 16) reduction(&& : fits)
+    for (int i = 0; i < n; i++)
+        if ((i > 0 && by_size(&all[i], &all[i - 1]) == 0) ||
+            (i + 1 < n && by_size(&all[i], &all[i + 1]) == 0))
+            fits = find_content(&all[i], c) && fits;
+    qsort(all, (size_t)n, sizeof *all, by_content);
+    for (int i = 1; i < n; i++)
+        if (by_size(&all[i], &all[i - 1]) == 0 &&
+            memcmp(&all[i].content, &all[i - 1].content, sizeof all->content) ==
+                0)
+            like[all[i].entry] = like[all[i - 1].entry];
+    free(all);
+    return fits ? SN_OK : no_room(n, err);
+}
+
+/* Sets aside of n different images of one class. */
+static void set_aside(struct sn_catalog *c, int *index, int n, int label,
+                      double share)
+{
+    sn_shuffle(index, n, sn_rng_make(0, SN_RNG_SPLIT), (uint32_t)label);
+    int aside = (int)lround(share * n);
+    if (aside == 0 && n >= 2)
+        aside = 1;
+    if (aside > n - 1)
+        aside = n - 1;
+    for (int i = 0; i < aside; i++)
+        c->entry[index[i]].part = SN_IN_TEST;
 }
 
 sn_status sn_catalog_set_aside(struct sn_catalog *c, double share,
                                struct sn_error *err)
 {
-    int *index = malloc((size_t)c->n * sizeof *index + 1);
-    if (!index)
-        return no_room(c->n, err);
-    const struct sn_rng rng = sn_rng_make(0, SN_RNG_SPLIT);
-    for (int label = 0; label < c->classes; label++) {
-        int n = 0;
+    int first[SN_MAX_CLASSES + 1];
+    const size_t bytes = (size_t)c->n * sizeof(int) + 1;
+    int *index = malloc(bytes), *label = malloc(bytes), *like = malloc(bytes);
+    sn_status rc =
+        index && label && like ? find_copies(like, c, err) : no_room(c->n, err);
+    if (rc == SN_OK) {
         for (int i = 0; i < c->n; i++)
-            if (c->entry[i].label == label && c->entry[i].part == SN_IN_TRAIN)
-                index[n++] = i;
-        sn_shuffle(index, n, rng, (uint32_t)label);
-        int aside = (int)lround(share * n);
-        if (aside == 0 && n >= 2)
-            aside = 1;
-        for (int i = 0; i < aside; i++)
-            c->entry[index[i]].part = SN_IN_TEST;
+            label[i] = c->entry[i].part == SN_IN_TRAIN && like[i] == i
+                           ? c->entry[i].label
+                           : SN_UNLABELLED;
+        sn_group_classes(index, first, label, c->n, c->classes);
+        for (int il = 0; il < c->classes; il++)
+            set_aside(c, index + first[il], first[il + 1] - first[il], il,
+                      share);
+        for (int i = 0; i < c->n; i++)
+            c->entry[i].part = c->entry[like[i]].part;
+        rc = sn_catalog_sort(c, err);
     }
     free(index);
-    return sn_catalog_sort(c, err);
+    free(label);
+    free(like);
+    return rc;
 }
 
 void sn_catalog_found(const struct sn_catalog *c, char *buf, size_t size)

@@ -33,6 +33,9 @@ struct sn_catalog {
     char (*class_name)[SN_CLASS_NAME]; /* [SN_MAX_CLASSES] owned */
     char given[SN_IN_PARTS][16]; /* what the set calls its parts; "" where it
                                   * has none of its own */
+    char **strange; /* [n_strange] owned: what is said of folders of
+                     * val or test that are no class of train */
+    int n_strange;
     int unlabelled;            /* pictures of no class: entries n, n + 1, ... */
     int others;                /* files whose name is not that of a picture */
     char other[SN_CLASS_NAME]; /* one of them */
@@ -50,13 +53,22 @@ enum { SN_CATALOG_PATH = 4096 };
 const char *sn_catalog_path(const struct sn_catalog *c, int i,
                             char buf[SN_CATALOG_PATH]);
 
-/* How many entries of a part, and of one class of it. */
+/* How many entries of a part. */
 int sn_catalog_count(const struct sn_catalog *c, enum sn_part part);
-int sn_catalog_class(const struct sn_catalog *c, enum sn_part part, int label);
+
+/* How many entries of each class of each part. */
+struct sn_tally {
+    int n[SN_IN_PARTS][SN_MAX_CLASSES];
+};
+
+void sn_catalog_tally(struct sn_tally *t, const struct sn_catalog *c);
 
 /* Where there are no test images: sets a share of each class's training images
- * aside for them, at least one of two.  Which ones does not depend on the seed
- * of a run, so that results of several runs compare. */
+ * aside for them, at least one of two and never all.  Which ones does not
+ * depend on the seed of a run, so that results of several runs compare.  Files
+ * of a class that are the same to the last byte stay together and count as one:
+ * a copy in the test set would be a picture that was trained on.
+ * SN_ERR_MEMORY. */
 sn_status sn_catalog_set_aside(struct sn_catalog *c, double share,
                                struct sn_error *err);
 

@@ -26,6 +26,11 @@ void sn_catalog_other(struct sn_catalog *c, const char *name);
 sn_status sn_catalog_add(struct sn_catalog *c, const char *name, int label,
                          enum sn_part part, struct sn_error *err);
 
+/* Keeps what is said of a folder that is no class of the set.  SN_ERR_MEMORY.
+ */
+sn_status sn_catalog_strange(struct sn_catalog *c, const char *text,
+                             struct sn_error *err);
+
 /* Brings the entries into their order, once all were added or a part was
  * changed.  SN_ERR_MEMORY. */
 sn_status sn_catalog_sort(struct sn_catalog *c, struct sn_error *err);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "datasets/datasets_internal.h"
 #include "datasets/store.h"
 
@@ -126,6 +127,13 @@ sn_status sn_data_options_check(const struct sn_data_options *o,
                           "[data] path: set = %s needs the %s", name,
                           o->set == SN_DATA_LIST ? "CSV file that lists them"
                                                  : "folder of its files");
+    if (!sn_text_is_plain(o->path)) {
+        char shown[4 * SN_TEXT_MAX];
+        rc = sn_fail_more(err, SN_ERR_CONFIG,
+                          "[data] path: '%s' is not text, expected UTF-8 "
+                          "without control characters",
+                          sn_text_shown(shown, sizeof shown, o->path));
+    }
     if (o->size < SN_SIDE_MIN || o->size > SN_SIDE_MAX)
         rc = sn_fail_more(err, SN_ERR_CONFIG,
                           "[data] size: %d is out of range, expected %d to %d",
@@ -207,16 +215,25 @@ sn_status sn_dataset_open(struct sn_dataset *set,
                           const struct sn_data_options *o, uint64_t seed,
                           struct sn_error *err)
 {
+    return sn_dataset_open_watched(set, o, seed, NULL, err);
+}
+
+sn_status sn_dataset_open_watched(struct sn_dataset *set,
+                                  const struct sn_data_options *o,
+                                  uint64_t seed, const struct sn_watch *watch,
+                                  struct sn_error *err)
+{
     struct sn_error faults = {0};
     if (sn_data_options_check(o, &faults) != SN_OK)
         return sn_fail(err, SN_ERR_CONFIG, "%s", faults.text);
 
-    struct sn_dataset found = {0};
+    struct sn_dataset found = {.watch = watch};
     snprintf(found.name, sizeof found.name, "%s", set_name(o->set));
     const sn_status rc = readers[o->set].read(&found, o, seed, err);
     if (rc == SN_OK) {
         if (!found.store) /* a store counts while it decodes */
             measure(&found);
+        found.watch = NULL;
         *set = found; /* only now: a failed open leaves `set` as it was */
     } else {
         sn_dataset_release(&found);

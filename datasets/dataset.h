@@ -8,8 +8,10 @@
  * padding to the network's side, normalisation and augmentation happen when a
  * batch is made (loader.h). */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/limits.h"
 #include "base/option.h"
@@ -41,6 +43,13 @@ struct sn_images {
     bool on_disk;                 /* pixels are a mapped file */
 };
 
+/* Who waits while a set is read, which takes minutes for many pictures. */
+struct sn_watch {
+    FILE *out; /* a terminal is told what is going on; or NULL */
+    const volatile sig_atomic_t *stop; /* not 0: the number of a signal that
+                                        * ends the reading; or NULL */
+};
+
 struct sn_dataset {
     char name[32];
     int classes;
@@ -51,6 +60,7 @@ struct sn_dataset {
                       * validation images; 0: it has none */
     char found[512]; /* for people: what was found; "": nothing to say */
     struct sn_store *store; /* what the images borrow from: owned, or NULL */
+    const struct sn_watch *watch; /* borrowed while it is read; NULL: nobody */
 };
 
 enum sn_dataset_kind {
@@ -91,6 +101,13 @@ sn_status sn_data_options_check(const struct sn_data_options *o,
 sn_status sn_dataset_open(struct sn_dataset *set,
                           const struct sn_data_options *o, uint64_t seed,
                           struct sn_error *err);
+
+/* The same while somebody watches (NULL: nobody).  Also SN_INTERRUPTED and
+ * SN_TERMINATED, after SIGINT and any other signal. */
+sn_status sn_dataset_open_watched(struct sn_dataset *set,
+                                  const struct sn_data_options *o,
+                                  uint64_t seed, const struct sn_watch *watch,
+                                  struct sn_error *err);
 
 void sn_dataset_release(struct sn_dataset *set);
 

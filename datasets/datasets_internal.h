@@ -3,6 +3,7 @@
 
 /* What the readers of this room share with each other and with its tests. */
 
+#include <dirent.h>
 #include <stdbool.h>
 
 #include "base/rng.h"
@@ -36,6 +37,14 @@ void sn_dataset_normalise(struct sn_dataset *set, int ic,
 
 /* ---- split.c ---- */
 
+/* The images of each class, class after class, in the order they have:
+ *   index [n]           overwritten: those of class i stand in
+ *                       [first[i], first[i + 1])
+ *   first [classes + 1] overwritten
+ * Labels outside [0, classes) are left out. */
+void sn_group_classes(int *index, int *first, const int *labels, int n,
+                      int classes);
+
 /* Fisher-Yates on the counters (stream; i): shuffles n indices. */
 void sn_shuffle(int *index, int n, struct sn_rng rng, uint32_t stream);
 
@@ -55,13 +64,24 @@ sn_status sn_folder_check(const char *dir, const char *fetch,
 sn_status sn_folder_lacks(const char *dir, const char *what, const char *fetch,
                           struct sn_error *err);
 
+/* For scandir(): whatever has no dot in front. */
+int sn_entry_is_visible(const struct dirent *e);
+
+/* What scandir() gave. */
+void sn_entries_free(struct dirent **entry, int n);
+
 /* The size in bytes of the regular file `path`.  SN_ERR_INPUT when it is
  * missing, cannot be looked at, or is a folder, a pipe or a device. */
 sn_status sn_file_size(const char *path, int64_t *bytes, struct sn_error *err);
 
+/* The same, and when it was changed, in nanoseconds. */
+sn_status sn_file_look(const char *path, int64_t *bytes, int64_t *mtime,
+                       struct sn_error *err);
+
 /* Class names, one a line, from `dir`/`file`; CR LF and blank lines at the end
  * are allowed.  *count is 0 when there is no such file.  SN_ERR_INPUT for
- * names that are too long, too many, blank in the middle or not text. */
+ * names that are too long, too many, blank in the middle or not text (UTF-8
+ * without control characters). */
 sn_status sn_class_names_read(char names[][SN_CLASS_NAME], int *count,
                               const char *dir, const char *file,
                               struct sn_error *err);

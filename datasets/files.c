@@ -6,7 +6,6 @@
 
 #include "datasets/datasets_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +14,17 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 
 #define SHOWN    8    /* names of a folder that a message lists */
 #define ABSOLUTE 1024 /* bytes of a path as shown in a message */
 
-static int is_visible(const struct dirent *e)
+int sn_entry_is_visible(const struct dirent *e)
 {
     return e->d_name[0] != '.';
 }
 
-static void free_entries(struct dirent **entry, int n)
+void sn_entries_free(struct dirent **entry, int n)
 {
     for (int i = 0; i < n; i++)
         free(entry[i]);
@@ -37,7 +37,7 @@ static void describe_folder(char *text, size_t size, const char *dir,
                             const char *like)
 {
     struct dirent **entry = NULL;
-    const int n = scandir(dir, &entry, is_visible, alphasort);
+    const int n = scandir(dir, &entry, sn_entry_is_visible, alphasort);
     if (n <= 0) {
         snprintf(text, size,
                  n < 0 ? "which cannot be listed" : "which is empty");
@@ -63,7 +63,7 @@ static void describe_folder(char *text, size_t size, const char *dir,
             snprintf(text + used, size - used, "; did you mean '%s'?", near);
         free(names);
     }
-    free_entries(entry, n);
+    sn_entries_free(entry, n);
 }
 
 /* `path` from the root on, without "." and ".."; cut where it is too long. */
@@ -146,7 +146,8 @@ sn_status sn_folder_lacks(const char *dir, const char *what, const char *fetch,
                    what, wanted, holds, fetch);
 }
 
-sn_status sn_file_size(const char *path, int64_t *bytes, struct sn_error *err)
+sn_status sn_file_look(const char *path, int64_t *bytes, int64_t *mtime,
+                       struct sn_error *err)
 {
     struct stat st;
     if (stat(path, &st) != 0)
@@ -156,7 +157,14 @@ sn_status sn_file_size(const char *path, int64_t *bytes, struct sn_error *err)
                        S_ISDIR(st.st_mode) ? "is a folder"
                                            : "is a pipe or a device");
     *bytes = (int64_t)st.st_size;
+    *mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     return SN_OK;
+}
+
+sn_status sn_file_size(const char *path, int64_t *bytes, struct sn_error *err)
+{
+    int64_t mtime;
+    return sn_file_look(path, bytes, &mtime, err);
 }
 
 /* Copies one line without its end into a name. */
@@ -177,6 +185,9 @@ static sn_status take_name(char name[SN_CLASS_NAME], const char *text,
     }
     memcpy(name, text, length);
     name[length] = '\0';
+    if (!sn_text_is_plain(name))
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s:%d: a class name that is not UTF-8", path, line);
     return SN_OK;
 }
 

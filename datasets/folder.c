@@ -11,7 +11,6 @@
 
 #include "datasets/catalog_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,24 +18,13 @@
 #include <sys/stat.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 
 #define DEPTH_MAX 16 /* folders within folders; links may go round */
-
-static int is_visible(const struct dirent *e)
-{
-    return e->d_name[0] != '.';
-}
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static void free_entries(struct dirent **entry, int n)
-{
-    for (int i = 0; i < n; i++)
-        free(entry[i]);
-    free(entry);
 }
 
 /* A folder being walked through: `at` is its path relative to the root, with
@@ -59,7 +47,7 @@ static sn_status list(const struct place *p, struct dirent ***entry, int *n)
 {
     char path[SN_CATALOG_PATH];
     full_path(path, p);
-    *n = scandir(path, entry, is_visible, by_bytes);
+    *n = scandir(path, entry, sn_entry_is_visible, by_bytes);
     if (*n >= 0)
         return SN_OK;
     return sn_fail(p->err, errno == ENOMEM ? SN_ERR_MEMORY : SN_ERR_INPUT,
@@ -129,7 +117,7 @@ static sn_status walk(struct place *p, int label, enum sn_part part)
                     : sn_catalog_add(p->c, p->at, label, part, p->err);
         leave(p, cut);
     }
-    free_entries(entry, n);
+    sn_entries_free(entry, n);
     return rc;
 }
 
@@ -146,6 +134,13 @@ static int find_class(const struct sn_catalog *c, const char *name)
 static sn_status add_class(struct place *p, const char *name)
 {
     struct sn_catalog *c = p->c;
+    char shown[4 * SN_CLASS_NAME];
+    if (!sn_text_is_plain(name)) /* it would shift the lines of every list */
+        return sn_fail(p->err, SN_ERR_INPUT,
+                       "%s/%s%s%s: a class name that is not text, expected "
+                       "UTF-8 without control characters",
+                       c->root, p->at, p->at[0] ? "/" : "",
+                       sn_text_shown(shown, sizeof shown, name));
     if (strlen(name) >= SN_CLASS_NAME)
         return sn_fail(p->err, SN_ERR_INPUT,
                        "%s/%s%s%s: a class name of %zu bytes, expected at most "
@@ -161,17 +156,20 @@ static sn_status add_class(struct place *p, const char *name)
     return SN_OK;
 }
 
-/* A class's folder of val or test that train does not have. */
+/* A class's folder of val or test that train does not have: its pictures are of
+ * no class. */
 static sn_status unknown_class(const struct place *p, const char *name)
 {
     const char *names[SN_MAX_CLASSES];
+    char text[SN_CATALOG_PATH], shown[1024];
     for (int i = 0; i < p->c->classes; i++)
         names[i] = p->c->class_name[i];
     const char *near = sn_nearest(name, names, (size_t)p->c->classes);
-    return sn_fail(
-        p->err, SN_ERR_INPUT, "%s/%s/%s: a class that %s does not have%s%s%s",
-        p->c->root, p->at, name, p->c->given[SN_IN_TRAIN],
-        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    snprintf(text, sizeof text, "%s/%s: a class that %s does not have%s%s%s",
+             p->at, sn_text_shown(shown, sizeof shown, name),
+             p->c->given[SN_IN_TRAIN], near ? "; did you mean '" : "",
+             near ? near : "", near ? "'?" : "");
+    return sn_catalog_strange(p->c, text, p->err);
 }
 
 /* One entry of a folder of classes. */
@@ -188,7 +186,7 @@ static sn_status take(struct place *p, const struct dirent *e,
         SN_TRY(add_class(p, name));
     const int label = folder ? find_class(p->c, name) : SN_UNLABELLED;
     if (folder && label < 0)
-        return unknown_class(p, name);
+        SN_TRY(unknown_class(p, name));
     const int cut = enter(p, name);
     if (cut < 0)
         return sn_fail(p->err, SN_ERR_INPUT, "%s/%s: the path is too long",
@@ -210,7 +208,7 @@ static sn_status walk_classes(struct place *p, enum sn_part part,
     sn_status rc = SN_OK;
     for (int i = 0; i < n && rc == SN_OK; i++)
         rc = take(p, entry[i], part, makes_classes);
-    free_entries(entry, n);
+    sn_entries_free(entry, n);
     return rc;
 }
 
@@ -303,7 +301,7 @@ sn_status sn_folder_open(struct sn_catalog *c, const char *path,
         rc = list(p, &entry, &n);
     if (rc == SN_OK) {
         rc = walk_root(p, entry, n);
-        free_entries(entry, n);
+        sn_entries_free(entry, n);
     }
     free(p);
     if (rc == SN_OK && c->classes < 2)

@@ -15,10 +15,11 @@
 enum { FEW = 10 };
 
 const char *const sn_finding_name[SN_FINDINGS] = {
-    [SN_FIND_BROKEN] = "broken",     [SN_FIND_UNLABELLED] = "unlabelled",
-    [SN_FIND_EMPTY] = "empty",       [SN_FIND_LEAK] = "leak",
-    [SN_FIND_CONFLICT] = "conflict", [SN_FIND_DOUBLE] = "double",
-    [SN_FIND_FEW] = "few",           [SN_FIND_OTHER] = "other",
+    [SN_FIND_BROKEN] = "broken", [SN_FIND_UNLABELLED] = "unlabelled",
+    [SN_FIND_EMPTY] = "empty",   [SN_FIND_STRANGE] = "unknown_class",
+    [SN_FIND_LEAK] = "leak",     [SN_FIND_CONFLICT] = "conflict",
+    [SN_FIND_DOUBLE] = "double", [SN_FIND_FEW] = "few",
+    [SN_FIND_OTHER] = "other",
 };
 
 /* What a look at one picture gave. */
@@ -145,13 +146,14 @@ static sn_status find_classes(struct sn_inspection *it, struct sn_error *err)
 {
     const struct sn_catalog *c = &it->catalog;
     char text[SN_CLASS_NAME + 64];
+    struct sn_tally t;
     int most = 0;
+    sn_catalog_tally(&t, c);
+    for (int label = 0; label < c->classes; label++)
+        if (t.n[SN_IN_TRAIN][label] > most)
+            most = t.n[SN_IN_TRAIN][label];
     for (int label = 0; label < c->classes; label++) {
-        const int n = sn_catalog_class(c, SN_IN_TRAIN, label);
-        most = n > most ? n : most;
-    }
-    for (int label = 0; label < c->classes; label++) {
-        const int n = sn_catalog_class(c, SN_IN_TRAIN, label);
+        const int n = t.n[SN_IN_TRAIN][label];
         snprintf(text, sizeof text,
                  "class %s has %d training images, the "
                  "largest %d",
@@ -160,6 +162,8 @@ static sn_status find_classes(struct sn_inspection *it, struct sn_error *err)
             SN_TRY(add(it, n == 0 ? SN_FIND_EMPTY : SN_FIND_FEW, -1, -1, text,
                        err));
     }
+    for (int i = 0; i < c->n_strange; i++)
+        SN_TRY(add(it, SN_FIND_STRANGE, -1, -1, c->strange[i], err));
     snprintf(text, sizeof text, "%d file%s, %s among them", c->others,
              c->others == 1 ? "" : "s", c->other);
     return c->others ? add(it, SN_FIND_OTHER, -1, -1, text, err) : SN_OK;
@@ -224,6 +228,11 @@ sn_status sn_inspect(struct sn_inspection *it, const struct sn_data_options *o,
 {
     struct sn_inspection made = {.of_files = true};
     SN_TRY(sn_catalog_open(&made.catalog, o, err));
+    if (sn_catalog_count(&made.catalog, SN_IN_TEST) == 0 &&
+        sn_catalog_set_aside(&made.catalog, o->test_share, err) != SN_OK) {
+        sn_inspection_release(&made);
+        return SN_ERR_MEMORY;
+    }
     const int n = made.catalog.n + made.catalog.unlabelled;
     struct look *look = calloc((size_t)n + 1, sizeof *look);
     sn_status rc =

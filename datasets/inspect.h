@@ -14,6 +14,7 @@ enum sn_finding_kind {
     SN_FIND_BROKEN,     /* cannot be read; the text says why */
     SN_FIND_UNLABELLED, /* lies in no class's folder, has no label */
     SN_FIND_EMPTY,      /* a class without training images: no file */
+    SN_FIND_STRANGE,    /* a class of val or test alone: no file */
     SN_FIND_LEAK,       /* the same picture in two parts */
     SN_FIND_CONFLICT,   /* the same picture in two classes */
     SN_FIND_DOUBLE,     /* the same picture twice in a class of a part */
@@ -50,8 +51,9 @@ struct sn_inspection {
 };
 
 /* Reads every picture of `set = folder` or `list`, and looks for all of the
- * above.  Two pictures are the same when all their pixels are, whatever their
- * files say besides.  What keeps a set from being listed at all is
+ * above.  Where the set has no test images some are set aside first, as for
+ * training.  Two pictures are the same when all their pixels are, whatever
+ * their files say besides.  What keeps a set from being listed at all is
  * SN_ERR_INPUT, as in sn_catalog_open(); SN_ERR_MEMORY. */
 sn_status sn_inspect(struct sn_inspection *it, const struct sn_data_options *o,
                      struct sn_error *err);

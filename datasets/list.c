@@ -6,10 +6,11 @@
  *
  * The first line may name the columns, in any order, others are passed over; a
  * file without such a line has path, label and, if there is a third column, the
- * split.  A split is a word as folders have it (train, val, valid, ...), or
- * empty: train.  Paths are relative to the list's folder.  Classes are the
- * labels in the order of their bytes.  A label that is empty is none: the image
- * is counted, not used.  Quotes as in RFC 4180. */
+ * split.  A path may also be called file, filename or image, a label class or
+ * category, a split part or subset.  A split is a word as folders have it
+ * (train, val, valid, ...), or empty: train.  Paths are relative to the list's
+ * folder.  Classes are the labels in the order of their bytes.  A label that is
+ * empty is none: the image is counted, not used.  Quotes as in RFC 4180. */
 
 #include "datasets/catalog_internal.h"
 
@@ -19,13 +20,19 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 #define LIST_BYTES_MAX (1 << 30)
 #define COLUMNS_MAX    64
 
 enum column { PATH, LABEL, SPLIT, KNOWN };
 
-static const char *const column_name[KNOWN] = {"path", "label", "split"};
+enum { WORDS = 4 };
+
+static const char *const column_name[KNOWN][WORDS] = {
+    [PATH] = {"path", "file", "filename", "image"},
+    [LABEL] = {"label", "class", "category"},
+    [SPLIT] = {"split", "part", "subset"}};
 
 /* The text, cut up in place. */
 struct csv {
@@ -37,13 +44,16 @@ struct csv {
     const char *path;
     struct sn_error *err;
     int faults;
+    int order[SN_MAX_CLASSES]; /* the classes met so far, by their names */
 };
 
 static void fault(struct csv *f, const char *why, const char *word)
 {
-    (void)!sn_fail_more(f->err, SN_ERR_INPUT, "%s:%d: %s%s%.80s%s", f->path,
-                        f->line, why, word ? " '" : "", word ? word : "",
-                        word ? "'" : "");
+    char shown[81] = "";
+    if (word)
+        sn_text_shown(shown, sizeof shown, word);
+    (void)!sn_fail_more(f->err, SN_ERR_INPUT, "%s:%d: %s%s%s%s", f->path,
+                        f->line, why, word ? " '" : "", shown, word ? "'" : "");
     f->faults++;
 }
 
@@ -104,13 +114,21 @@ static bool is_blank(const struct csv *f)
     return f->fields == 1 && f->field[0][0] == '\0';
 }
 
+static bool is_column(const char *word, int column)
+{
+    for (int iw = 0; iw < WORDS && column_name[column][iw]; iw++)
+        if (strcasecmp(word, column_name[column][iw]) == 0)
+            return true;
+    return false;
+}
+
 /* Where the columns stand; true when the row names them. */
 static bool find_columns(const struct csv *f, int column[KNOWN])
 {
     for (int ik = 0; ik < KNOWN; ik++) {
         column[ik] = -1;
-        for (int i = 0; i < f->fields; i++)
-            if (strcasecmp(f->field[i], column_name[ik]) == 0)
+        for (int i = 0; i < f->fields && column[ik] < 0; i++)
+            if (is_column(f->field[i], ik))
                 column[ik] = i;
     }
     if (column[PATH] >= 0 && column[LABEL] >= 0)
@@ -127,25 +145,68 @@ static int by_name(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+/* How many of the classes stand before `name` in the order of their names;
+ * *found is the class that has it, or -1. */
+static int place_of(const struct csv *f, const struct sn_catalog *c,
+                    const char *name, int *found)
+{
+    int low = 0, high = c->classes;
+    *found = -1;
+    while (low < high && *found < 0) {
+        const int middle = low + (high - low) / 2;
+        const int sign = strcmp(c->class_name[f->order[middle]], name);
+        if (sign == 0)
+            *found = f->order[middle];
+        if (sign < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* The class of that name, which is made where it is new; in the order they are
  * met. */
 static int class_of(struct csv *f, struct sn_catalog *c, const char *name)
 {
-    int i = 0;
-    while (i < c->classes && strcmp(c->class_name[i], name) != 0)
-        i++;
-    if (i < c->classes)
-        return i;
+    int found;
+    char why[80];
+    const int place = place_of(f, c, name, &found);
+    if (found >= 0)
+        return found;
+    if (!sn_text_is_plain(name)) {
+        fault(f,
+              "a label that is not text, expected UTF-8 without control "
+              "characters:",
+              name);
+        return SN_UNLABELLED;
+    }
     if (strlen(name) >= SN_CLASS_NAME) {
-        fault(f, "the label is too long, expected at most 63 bytes:", name);
+        snprintf(why, sizeof why,
+                 "the label is too long, expected at most %d bytes:",
+                 SN_CLASS_NAME - 1);
+        fault(f, why, name);
         return SN_UNLABELLED;
     }
     if (c->classes == SN_MAX_CLASSES) {
-        fault(f, "more than 1000 classes; this one is new:", name);
+        snprintf(why, sizeof why,
+                 "more than %d classes; this one is new:", SN_MAX_CLASSES);
+        fault(f, why, name);
         return SN_UNLABELLED;
     }
-    memcpy(c->class_name[c->classes++], name, strlen(name) + 1);
-    return i;
+    memmove(f->order + place + 1, f->order + place,
+            (size_t)(c->classes - place) * sizeof *f->order);
+    f->order[place] = c->classes;
+    memcpy(c->class_name[c->classes], name, strlen(name) + 1);
+    return c->classes++;
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
 }
 
 static sn_status take_row(struct csv *f, struct sn_catalog *c,
@@ -158,6 +219,11 @@ static sn_status take_row(struct csv *f, struct sn_catalog *c,
                         : "";
     if (column[LABEL] >= f->fields || !value[PATH][0]) {
         fault(f, "expected a path, a comma and a label", NULL);
+        return SN_OK;
+    }
+    if (has_control(value[PATH])) {
+        fault(f, "a control character in a path, as after a stray quote:",
+              value[PATH]);
         return SN_OK;
     }
     if (strlen(c->root) + strlen(value[PATH]) + 2 > SN_CATALOG_PATH) {
@@ -178,6 +244,32 @@ static sn_status take_row(struct csv *f, struct sn_catalog *c,
     return sn_catalog_add(c, value[PATH], label, (enum sn_part)part, f->err);
 }
 
+/* What is wrong with a first row that does not name the columns, if it is no
+ * image either. */
+static bool first_row_is_odd(struct csv *f, const struct sn_catalog *c)
+{
+    char path[SN_CATALOG_PATH];
+    const char *name = f->field[0];
+    const char *other = f->fields == 1 ? strpbrk(name, ";\t|") : NULL;
+    if (other) {
+        fault(f,
+              *other == ';'   ? "the fields are divided by ';', expected commas"
+              : *other == '|' ? "the fields are divided by '|', expected commas"
+                              : "the fields are divided by tabs, expected "
+                                "commas",
+              NULL);
+        return true;
+    }
+    if (!name[0] || sn_catalog_is_picture(name) ||
+        !sn_path_join(path, sizeof path, c->root, name) || sn_file_exists(path))
+        return false;
+    fault(f,
+          "looks like a header, expected the words path and label, and split "
+          "if there is one; there is no file",
+          name);
+    return true;
+}
+
 static sn_status take_rows(struct csv *f, struct sn_catalog *c)
 {
     int column[KNOWN];
@@ -186,6 +278,8 @@ static sn_status take_rows(struct csv *f, struct sn_catalog *c)
         if (is_blank(f))
             continue;
         const bool named = !begun && find_columns(f, column);
+        if (!begun && !named && first_row_is_odd(f, c))
+            return SN_ERR_INPUT; /* once: all that follows would be as wrong */
         begun = true;
         if (!named)
             SN_TRY(take_row(f, c, column));

@@ -25,6 +25,24 @@ void sn_shuffle(int *index, int n, struct sn_rng rng, uint32_t stream)
     }
 }
 
+void sn_group_classes(int *index, int *first, const int *labels, int n,
+                      int classes)
+{
+    for (int label = 0; label <= classes; label++)
+        first[label] = 0;
+    for (int i = 0; i < n; i++)
+        if (labels[i] >= 0 && labels[i] < classes)
+            first[labels[i] + 1]++;
+    for (int label = 0; label < classes; label++)
+        first[label + 1] += first[label];
+    for (int i = 0; i < n; i++) /* first[] walks to where the next one begins */
+        if (labels[i] >= 0 && labels[i] < classes)
+            index[first[labels[i]]++] = i;
+    for (int label = classes; label > 0; label--)
+        first[label] = first[label - 1];
+    first[0] = 0;
+}
+
 /* Gives every image of one class its part. */
 static void assign(unsigned char *part, const int *index, int n, double val,
                    double arch_share)
@@ -45,13 +63,13 @@ static void divide(unsigned char *part, int *index,
     const int mixed = set->train.n - set->own_val;
     for (int i = mixed; i < set->train.n; i++)
         part[i] = VAL;
+    int first[SN_MAX_CLASSES + 1];
+    sn_group_classes(index, first, set->train.labels, mixed, set->classes);
     for (int label = 0; label < set->classes; label++) {
-        int n = 0;
-        for (int i = 0; i < mixed; i++)
-            if (set->train.labels[i] == label)
-                index[n++] = i;
-        sn_shuffle(index, n, rng, (uint32_t)label);
-        assign(part, index, n, set->own_val ? 0 : val, arch_share);
+        int *own = index + first[label];
+        const int n = first[label + 1] - first[label];
+        sn_shuffle(own, n, rng, (uint32_t)label);
+        assign(part, own, n, set->own_val ? 0 : val, arch_share);
     }
 }
 

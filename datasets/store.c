@@ -3,6 +3,7 @@
 #include "datasets/store.h"
 
 #include <omp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,12 @@
 #include "datasets/datasets_internal.h"
 #include "datasets/store_internal.h"
 
-enum { C = SN_IMAGE_CHANNELS, TOLD = 200 /* bad images, with reasons */ };
+enum {
+    C = SN_IMAGE_CHANNELS,
+    REASON = 1000,  /* bytes of what is said of one bad image, at most */
+    REASONS = 7400, /* of all that is said: what a struct sn_error holds, less
+                     * what stands before and after it */
+};
 
 /* ---- one picture ---- */
 
@@ -22,10 +28,16 @@ sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
                           struct sn_extent *extent, struct sn_error *err)
 {
     char path[SN_CATALOG_PATH];
-    int64_t bytes;
+    int64_t bytes, mtime;
     struct sn_image im;
+    const struct sn_entry *e = &s->catalog.entry[i];
     sn_catalog_path(&s->catalog, i, path);
-    SN_TRY(sn_file_size(path, &bytes, err)); /* a pipe would block */
+    SN_TRY(sn_file_look(path, &bytes, &mtime, err)); /* a pipe would block */
+    if (bytes != e->bytes || mtime != e->mtime)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: was changed since the images were listed; a run "
+                       "needs them as they were",
+                       path);
     SN_TRY(sn_image_read(&im, path, err));
     const sn_status rc = sn_image_fit(cell, extent, &im, s->side, s->fit, err);
     sn_image_release(&im);
@@ -43,10 +55,18 @@ struct worker {
 
 struct pass {
     struct sn_store *s;
+    const struct sn_watch *watch;
     uint8_t *sound;        /* [n] */
+    char **why;            /* [n] what is wrong with those that are not: owned,
+                            * NULL where memory was short */
     struct worker *worker; /* [threads] */
     int n, threads;
 };
+
+static int signal_of(const struct pass *p)
+{
+    return p->watch && p->watch->stop ? (int)*p->watch->stop : 0;
+}
 
 static void count_values(uint64_t count[C][256], const uint8_t *cell, int side,
                          struct sn_extent extent)
@@ -59,27 +79,46 @@ static void count_values(uint64_t count[C][256], const uint8_t *cell, int side,
     }
 }
 
+static char *copy_of(const char *text)
+{
+    size_t n = strlen(text);
+    n = n < REASON ? n : REASON;
+    char *own = malloc(n + 1);
+    if (own) {
+        memcpy(own, text, n);
+        own[n] = '\0';
+    }
+    return own;
+}
+
 static void do_one(struct pass *p, int i, struct worker *w)
 {
     struct sn_store *s = p->s;
-    struct sn_error unused; /* refuse() asks again */
+    struct sn_error why;
+    if (signal_of(p))
+        return;
     uint8_t *cell = s->cells ? s->cells + (size_t)i * s->cell : w->cell;
-    const sn_status rc = sn_store_decode(s, i, cell, &s->extent[i], &unused);
+    const sn_status rc = sn_store_decode(s, i, cell, &s->extent[i], &why);
     p->sound[i] = rc == SN_OK;
     w->no_memory = w->no_memory || rc == SN_ERR_MEMORY;
+    if (rc == SN_ERR_INPUT)
+        p->why[i] = copy_of(why.text);
     if (rc == SN_OK && s->catalog.entry[i].part == SN_IN_TRAIN)
         count_values(w->count, cell, s->side, s->extent[i]);
 }
 
 static sn_status pass_init(struct pass *p, struct sn_store *s,
-                           struct sn_error *err)
+                           const struct sn_watch *watch, struct sn_error *err)
 {
     const size_t n = (size_t)s->catalog.n;
-    *p = (struct pass){
-        .s = s, .n = s->catalog.n, .threads = omp_get_max_threads()};
+    *p = (struct pass){.s = s,
+                       .watch = watch,
+                       .n = s->catalog.n,
+                       .threads = omp_get_max_threads()};
     p->sound = calloc(n + 1, 1);
+    p->why = calloc(n + 1, sizeof *p->why);
     p->worker = calloc((size_t)p->threads, sizeof *p->worker);
-    bool fits = p->sound && p->worker;
+    bool fits = p->sound && p->why && p->worker;
     for (int it = 0; fits && it < p->threads; it++) {
         p->worker[it].cell = malloc(s->cell);
         fits = p->worker[it].cell != NULL;
@@ -93,30 +132,41 @@ static void pass_release(struct pass *p)
 {
     for (int it = 0; p->worker && it < p->threads; it++)
         free(p->worker[it].cell);
+    for (int i = 0; p->why && i < p->n; i++)
+        free(p->why[i]);
+    free(p->why);
     free(p->sound);
     free(p->worker);
 }
 
-/* Which pictures are not sound, in their order: as many as the text holds, the
- * others are counted. */
+/* Which pictures are not sound, in their order: as many as the text holds,
+ * whole lines, then how many more there are. */
 static sn_status refuse(const struct pass *p, int bad, struct sn_error *err)
 {
-    struct sn_error list = {0}, why;
-    for (int i = 0, told = 0; i < p->n; i++) {
+    char list[REASONS];
+    size_t used = 0;
+    int told = 0;
+    list[0] = '\0';
+    for (int i = 0; i < p->n && used < sizeof list; i++) {
         if (p->sound[i])
             continue;
-        struct sn_extent extent;
-        snprintf(why.text, sizeof why.text, "and so on");
-        if (told++ < TOLD &&
-            sn_store_decode(p->s, i, p->worker[0].cell, &extent, &why) == SN_OK)
-            snprintf(why.text, sizeof why.text,
-                     "image %d: could not be read, though it can now", i);
-        (void)!sn_fail_more(&list, SN_ERR_INPUT, "  %.1000s", why.text);
+        const char *why = p->why[i] ? p->why[i] : "no memory to say why";
+        const size_t more = strlen(why) + strlen("\n  ");
+        if (used + more >= sizeof list)
+            break;
+        snprintf(list + used, sizeof list - used, "\n  %s", why);
+        used += more;
+        told++;
     }
+    char rest[80] = "";
+    if (told < bad)
+        snprintf(rest, sizeof rest,
+                 "\n  ... and %d more: `supernet data check` lists all",
+                 bad - told);
     return sn_fail(err, SN_ERR_INPUT,
                    "%d of %d images cannot be used; `skip_bad = yes` leaves "
-                   "them out, `supernet data check` lists all\n%.7800s",
-                   bad, p->n, list.text);
+                   "them out%s%s",
+                   bad, p->n, list, rest);
 }
 
 void sn_store_keep(struct sn_store *s, const uint8_t *sound, bool cells)
@@ -147,11 +197,18 @@ static sn_status decode_all(struct pass *p, bool skip_bad, struct sn_error *err)
 {
     const int n = p->n;
     int bad = 0;
-    /* the time a picture takes is anybody's guess; its output is its own */
+    if (p->watch && p->watch->out && sn_os_columns(p->watch->out) > 0)
+        fprintf(p->watch->out, "reading %d images\n", n);
+        /* the time a picture takes is anybody's guess; its output is its own */
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < n; i++)
         do_one(p, i, &p->worker[omp_get_thread_num()]);
 
+    const int signal = signal_of(p);
+    if (signal)
+        return sn_fail(err, signal == SIGINT ? SN_INTERRUPTED : SN_TERMINATED,
+                       "interrupted while the images were read, before the "
+                       "first step");
     for (int it = 0; it < p->threads; it++) {
         if (p->worker[it].no_memory)
             return sn_fail(err, SN_ERR_MEMORY, "no memory to decode %d images",
@@ -198,51 +255,70 @@ static sn_status choose(struct sn_store *s, enum sn_cache asked,
 }
 
 static sn_status decode_new(struct sn_store *s, struct sn_store_file *f,
-                            bool skip_bad, struct sn_error *err)
+                            const struct sn_data_options *o,
+                            const struct sn_watch *watch, struct sn_error *err)
 {
     struct pass p;
     struct sn_error unused;
-    sn_status rc = pass_init(&p, s, err);
-    if (rc == SN_OK && s->cache == SN_CACHE_DISK)
-        rc = sn_store_file_make(f, s, err);
+    const bool must = /* the file was asked for */
+        s->cache == SN_CACHE_DISK && o->cache == (int)SN_CACHE_DISK;
+    sn_status rc = pass_init(&p, s, watch, err);
     if (rc == SN_OK)
-        rc = decode_all(&p, skip_bad, err);
+        rc = decode_all(&p, o->skip_bad, err);
     if (rc == SN_OK) {
         sn_store_keep(s, p.sound, s->cells != NULL);
-        if (s->cache == SN_CACHE_DISK)
+        if (must)
             rc = sn_store_file_commit(f, s, p.sound, p.n, err);
-        else if (s->cache == SN_CACHE_OFF) /* it only saves time */
+        else if (s->cache != SN_CACHE_RAM) /* it only saves the next run time */
             (void)!sn_store_file_commit(f, s, p.sound, p.n, &unused);
     }
     pass_release(&p);
     return rc;
 }
 
-static sn_status fill(struct sn_store *s, const struct sn_data_options *o,
-                      struct sn_error *err)
+sn_status sn_store_place(struct sn_store *s, struct sn_store_file *f,
+                         bool may_change, bool skip_bad, struct sn_error *err)
 {
-    struct sn_store_file file = {.fd = -1};
-    struct sn_error unused;
-    SN_TRY(choose(s, (enum sn_cache)o->cache, err));
-    sn_status rc = SN_OK;
+    struct sn_error why;
     if (s->cache == SN_CACHE_RAM) {
         s->cells = malloc((size_t)s->catalog.n * s->cell + 1);
-        if (!s->cells)
-            rc = too_large((double)s->catalog.n * (double)s->cell,
-                           (double)sn_os_memory_available(), err);
-    } else if (s->cache == SN_CACHE_DISK) {
-        rc = sn_store_file_open(&file, s, true, o->skip_bad, err);
-    } else {
-        (void)!sn_store_file_open(&file, s, false, o->skip_bad, &unused);
+        return s->cells ? SN_OK
+                        : too_large((double)s->catalog.n * (double)s->cell,
+                                    (double)sn_os_memory_available(), err);
     }
+    if (s->cache == SN_CACHE_DISK) {
+        sn_status rc = sn_store_file_open(f, s, true, skip_bad, &why);
+        if (rc == SN_OK && !s->found)
+            rc = sn_store_file_make(f, s, &why);
+        if (rc == SN_OK)
+            return SN_OK;
+        if (!may_change)
+            return sn_fail(err, rc, "%s", why.text);
+        sn_store_file_close(f);
+        *f = (struct sn_store_file){.fd = -1};
+        s->cache = SN_CACHE_OFF;
+    }
+    (void)!sn_store_file_open(f, s, false, skip_bad,
+                              &why); /* saves time only */
+    return SN_OK;
+}
+
+static sn_status fill(struct sn_store *s, const struct sn_data_options *o,
+                      const struct sn_watch *watch, struct sn_error *err)
+{
+    struct sn_store_file file = {.fd = -1};
+    SN_TRY(choose(s, (enum sn_cache)o->cache, err));
+    sn_status rc = sn_store_place(s, &file, o->cache == (int)SN_CACHE_AUTO,
+                                  o->skip_bad, err);
     if (rc == SN_OK && !s->found)
-        rc = decode_new(s, &file, o->skip_bad, err);
+        rc = decode_new(s, &file, o, watch, err);
     sn_store_file_close(&file);
     return rc;
 }
 
 sn_status sn_store_open(struct sn_store **store, struct sn_catalog *catalog,
-                        const struct sn_data_options *o, struct sn_error *err)
+                        const struct sn_data_options *o,
+                        const struct sn_watch *watch, struct sn_error *err)
 {
     struct sn_store *s = calloc(1, sizeof *s);
     if (!s) {
@@ -260,7 +336,7 @@ sn_status sn_store_open(struct sn_store **store, struct sn_catalog *catalog,
         rc = sn_fail(err, SN_ERR_MEMORY, "no memory for %d images",
                      s->catalog.n);
     if (rc == SN_OK)
-        rc = fill(s, o, err);
+        rc = fill(s, o, watch, err);
     if (rc == SN_OK)
         *store = s;
     else

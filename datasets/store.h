@@ -40,13 +40,15 @@ struct sn_store {
 
 /* Takes the catalog over (it is empty afterwards, also after a failure).
  * Pictures that cannot be read are SN_ERR_INPUT, all of them listed, or left
- * out where o->skip_bad says so.  SN_ERR_MEMORY, SN_ERR_OUTPUT (cache = disk).
+ * out where o->skip_bad says so.  SN_ERR_MEMORY, SN_ERR_OUTPUT (cache = disk;
+ * with auto that is no reason to fail), and those of sn_dataset_open_watched().
  */
 sn_status sn_store_open(struct sn_store **store, struct sn_catalog *catalog,
-                        const struct sn_data_options *o, struct sn_error *err);
+                        const struct sn_data_options *o,
+                        const struct sn_watch *watch, struct sn_error *err);
 
-/* Decodes picture i anew, into cell [side, side, 3].  SN_ERR_INPUT,
- * SN_ERR_MEMORY; any thread. */
+/* Decodes picture i anew, into cell [side, side, 3].  SN_ERR_INPUT, also for a
+ * file that was changed since it was listed; SN_ERR_MEMORY.  Any thread. */
 sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
                           struct sn_extent *extent, struct sn_error *err);
 

@@ -11,26 +11,34 @@
  * a name made from its key: the paths, sizes and times of all files, their
  * labels and parts, `size` and `fit`.  A file that was changed gives another
  * key.  It is written under a temporary name, locked, and renamed when whole;
- * everything in it can be made again, so it may be deleted at any time. */
+ * everything in it can be made again, so it may be deleted at any time. Whoever
+ * writes a file removes those that no run has used for 30 days, and what others
+ * left half written. */
 
 #include "datasets/store_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "datasets/datasets_internal.h"
 
 #define MAGIC   "snstore" /* with its NUL; change the number with the format */
 #define VERSION 1u
 
 enum { PAGE = 4096 };
+
+#define UNUSED_SECONDS (30.0 * 24 * 60 * 60)
 
 struct header {
     char magic[8];
@@ -75,7 +83,8 @@ static struct sn_content key_of(const struct sn_store *s, bool cells)
     struct sn_content key = {{0, 0}};
     const struct sn_catalog *c = &s->catalog;
     char root[SN_CATALOG_PATH];
-    const int32_t what[] = {VERSION, s->side, s->fit, c->n, cells};
+    const int32_t what[] = {VERSION, SN_IMAGE_VERSION, s->side, s->fit, c->n,
+                            cells};
     char *real = c->root[0] == '/' ? NULL : getcwd(root, sizeof root);
     if (real)
         key = sn_content_add(key, real, strlen(real));
@@ -151,6 +160,7 @@ static bool find(const struct sn_store_file *f, struct sn_store *s, bool cells,
     void *map = MAP_FAILED;
     size_t bytes = 0;
     if (fstat(fd, &st) == 0 && (size_t)st.st_size >= f->first) {
+        futimens(fd, NULL); /* when it was used last, for remove_old() */
         bytes = (size_t)st.st_size;
         map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
     }
@@ -266,6 +276,51 @@ static bool write_extents(const struct sn_store_file *f,
     return well;
 }
 
+/* Whether nobody is writing the temporary file `path`. */
+static bool is_left_over(const char *path)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    const bool unlocked = fcntl(fd, F_SETLK, &lock) == 0;
+    close(fd);
+    return unlocked;
+}
+
+static int is_ours_by_name(const struct dirent *e)
+{
+    static const char *const ends[] = {".squares", ".known", ".squares.tmp",
+                                       ".known.tmp"};
+    const size_t digits = strspn(e->d_name, "0123456789abcdef");
+    for (size_t i = 0; digits == 32 && i < sizeof ends / sizeof *ends; i++)
+        if (strcmp(e->d_name + digits, ends[i]) == 0)
+            return 1;
+    return 0;
+}
+
+/* Removes what has not been used for long, and what a killed run left. */
+static void remove_old(const struct sn_store_file *f)
+{
+    char folder[SN_CATALOG_PATH], path[SN_CATALOG_PATH + NAME_MAX + 2];
+    struct dirent **entry;
+    const time_t now = time(NULL);
+    snprintf(folder, sizeof folder, "%.*s",
+             (int)(strrchr(f->path, '/') - f->path), f->path);
+    const int n = scandir(folder, &entry, is_ours_by_name, NULL);
+    for (int i = 0; i < n; i++) {
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+        const bool temporary = strstr(entry[i]->d_name, ".tmp") != NULL;
+        if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+            (temporary ? is_left_over(path)
+                       : difftime(now, st.st_mtime) > UNUSED_SECONDS))
+            unlink(path);
+    }
+    if (n >= 0)
+        sn_entries_free(entry, n);
+}
+
 sn_status sn_store_file_commit(struct sn_store_file *f,
                                const struct sn_store *s, const uint8_t *sound,
                                int n, struct sn_error *err)
@@ -290,6 +345,7 @@ sn_status sn_store_file_commit(struct sn_store_file *f,
         return write_fault(f, "cannot be written", errno, err);
     close(f->fd);
     f->fd = -1;
+    remove_old(f);
     return SN_OK;
 }
 

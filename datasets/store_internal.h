@@ -27,6 +27,13 @@ struct sn_store_file {
     struct sn_content key;
 };
 
+/* Makes a place for the squares where s->cache says: in memory, in a file, or
+ * none.  Where `may_change`, a file that cannot be had (another process is at
+ * it, the disk is full) turns s->cache to off.  s->found: all is there already.
+ * SN_ERR_MEMORY, SN_ERR_OUTPUT. */
+sn_status sn_store_place(struct sn_store *s, struct sn_store_file *f,
+                         bool may_change, bool skip_bad, struct sn_error *err);
+
 /* Finds the file of this catalog, side and fit, with the squares or (`cells` is
  * false) with what is known of them alone.  Where there is a whole one, and no
  * bad pictures or skip_bad, *s gets what it knows, loses the bad pictures, and
@@ -42,7 +49,8 @@ sn_status sn_store_file_make(struct sn_store_file *f, struct sn_store *s,
                              struct sn_error *err);
 
 /* All is decoded; `sound` [n] says which of the n entries of the catalog were.
- * Gives the file its name.  SN_ERR_OUTPUT. */
+ * Gives the file its name, and removes files that nobody asked for in a month.
+ * SN_ERR_OUTPUT. */
 sn_status sn_store_file_commit(struct sn_store_file *f,
                                const struct sn_store *s, const uint8_t *sound,
                                int n, struct sn_error *err);

@@ -1,4 +1,5 @@
-/* Text: a buffer that grows by doubling, and numbers with units. */
+/* Text: a buffer that grows by doubling, what is text, and numbers with units.
+ */
 
 #include "base/text.h"
 
@@ -88,6 +89,64 @@ void sn_text_release(struct sn_text *t)
 {
     free(t->data);
     *t = (struct sn_text){0};
+}
+
+/* ---- what is text ---- */
+
+/* Bytes of the character at p; 0 where it is none that can be shown: not UTF-8
+ * (RFC 3629, section 4), or a control character. */
+static size_t character(const unsigned char *p)
+{
+    const size_t n = p[0] < 0x80   ? 1
+                     : p[0] < 0xc2 ? 0
+                     : p[0] < 0xe0 ? 2
+                     : p[0] < 0xf0 ? 3
+                     : p[0] < 0xf5 ? 4
+                                   : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    const bool overlong =
+        (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    const bool outside =
+        (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf4 && p[1] >= 0x90);
+    const bool control =
+        p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+    return overlong || outside || control ? 0 : n;
+}
+
+bool sn_text_is_plain(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p) {
+        const size_t n = character(p);
+        if (n == 0)
+            return false;
+        p += n;
+    }
+    return true;
+}
+
+const char *sn_text_shown(char *buf, size_t size, const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t used = 0;
+    while (*p) {
+        char one[8];
+        const size_t n = character(p);
+        if (n)
+            snprintf(one, sizeof one, "%.*s", (int)n, (const char *)p);
+        else
+            snprintf(one, sizeof one, "\\x%02x", *p);
+        const size_t more = strlen(one);
+        if (used + more >= size)
+            break;
+        memcpy(buf + used, one, more);
+        used += more;
+        p += n ? n : 1;
+    }
+    buf[used] = '\0';
+    return buf;
 }
 
 /* ---- quantities ---- */

@@ -31,6 +31,14 @@ char *sn_text_take(struct sn_text *t);
 
 void sn_text_release(struct sn_text *t);
 
+/* UTF-8 without control characters: what may stand in a line of a file, in JSON
+ * and on a terminal. */
+bool sn_text_is_plain(const char *text);
+
+/* The text as it can be shown: bytes that keep it from being plain as \xNN.
+ * Cut where buf ends.  Returns buf. */
+const char *sn_text_shown(char *buf, size_t size, const char *text);
+
 /* Quantities with three significant digits and a unit, into buf: `1.25 ms`,
  * `96.0 KiB`, `10.4 M`, `600 MHz`.  24 bytes hold any of them.  Each returns
  * buf. */

@@ -201,7 +201,7 @@ static sn_status open_check(struct check *k, const struct sn_cli *a,
     const int threads = sn_job_threads(a->threads, &c->run);
     omp_set_num_threads(threads);
     sn_kernels_init(&kernels, a->isa);
-    SN_TRY(sn_job_data(&k->data, c, err));
+    SN_TRY(sn_job_data(&k->data, c, NULL, err));
     SN_TRY(sn_split_make(&k->split, &k->data, c->data.val, c->search.arch_split,
                          c->run.seed, err));
     SN_TRY(sn_job_plan_batches(c, &k->split, err));

@@ -14,6 +14,7 @@ static const char *const heading[SN_FINDINGS] = {
     [SN_FIND_BROKEN] = "cannot be read",
     [SN_FIND_UNLABELLED] = "of no class",
     [SN_FIND_EMPTY] = "classes without training images",
+    [SN_FIND_STRANGE] = "folders of val or test that are no class of train",
     [SN_FIND_LEAK] = "the same picture in two parts",
     [SN_FIND_CONFLICT] = "the same picture in two classes",
     [SN_FIND_DOUBLE] = "the same picture twice in a class",
@@ -31,13 +32,14 @@ static const char *file_of(const struct sn_inspection *it, int entry)
 static void add_classes(struct sn_text *t, const struct sn_catalog *c)
 {
     const int shown = c->classes > CLASSES_SHOWN ? SHOWN : c->classes;
+    struct sn_tally n;
+    sn_catalog_tally(&n, c);
     sn_text_add(t, "%-8s %-32s %8s %8s %8s\n", "classes", "", "train", "val",
                 "test");
     for (int label = 0; label < shown; label++)
         sn_text_add(t, "%-8s %-32.63s %8d %8d %8d\n", "", c->class_name[label],
-                    sn_catalog_class(c, SN_IN_TRAIN, label),
-                    sn_catalog_class(c, SN_IN_VAL, label),
-                    sn_catalog_class(c, SN_IN_TEST, label));
+                    n.n[SN_IN_TRAIN][label], n.n[SN_IN_VAL][label],
+                    n.n[SN_IN_TEST][label]);
     if (shown < c->classes)
         sn_text_add(t, "%-8s ... and %d more\n", "", c->classes - shown);
 }
@@ -74,13 +76,14 @@ static void add_findings(struct sn_text *t, const struct sn_inspection *it)
     }
 }
 
-static void add_report(struct sn_text *t, const struct sn_inspection *it)
+static void add_report(struct sn_text *t, const struct sn_inspection *it,
+                       const char *path)
 {
     const struct sn_catalog *c = &it->catalog;
     char found[512];
     const int errors = sn_inspection_errors(it);
     sn_catalog_found(c, found, sizeof found);
-    sn_text_add(t, "%-8s %s\n%-8s %s\n", "data", c->root, "", found);
+    sn_text_add(t, "%-8s %s\n%-8s %s\n", "data", path, "", found);
     if (it->sound)
         sn_text_add(t,
                     "%-8s width %d to %d, median %d; height %d to %d, median "
@@ -100,12 +103,14 @@ static void add_report(struct sn_text *t, const struct sn_inspection *it)
 static json_t *json_classes(const struct sn_catalog *c)
 {
     json_t *all = json_array();
+    struct sn_tally n;
+    sn_catalog_tally(&n, c);
     for (int label = 0; label < c->classes; label++)
-        json_array_append_new(
-            all, json_pack("{s:s, s:i, s:i, s:i}", "name", c->class_name[label],
-                           "train", sn_catalog_class(c, SN_IN_TRAIN, label),
-                           "val", sn_catalog_class(c, SN_IN_VAL, label), "test",
-                           sn_catalog_class(c, SN_IN_TEST, label)));
+        json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i}", "name",
+                                             c->class_name[label], "train",
+                                             n.n[SN_IN_TRAIN][label], "val",
+                                             n.n[SN_IN_VAL][label], "test",
+                                             n.n[SN_IN_TEST][label]));
     return all;
 }
 
@@ -143,14 +148,14 @@ static json_t *json_findings(const struct sn_inspection *it)
     return all;
 }
 
-static char *check_json(const struct sn_inspection *it)
+static char *check_json(const struct sn_inspection *it, const char *path)
 {
     const struct sn_catalog *c = &it->catalog;
     const int errors = sn_inspection_errors(it);
     json_t *o = json_pack(
         "{s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b,"
         " s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i}, s:o, s:o}",
-        "path", json_name(c->root), "images", c->n + c->unlabelled, "sound",
+        "path", json_name(path), "images", c->n + c->unlabelled, "sound",
         it->sound, "train", sn_catalog_count(c, SN_IN_TRAIN), "val",
         sn_catalog_count(c, SN_IN_VAL), "test", sn_catalog_count(c, SN_IN_TEST),
         "unlabelled", c->unlabelled, "errors", errors, "notes", it->n - errors,
@@ -170,6 +175,10 @@ sn_status sn_cli_data_check(const struct sn_cli *a, struct sn_error *err)
     struct sn_cli_data d;
     struct sn_inspection it = {0};
     struct sn_text t = {0};
+    if (!a->operand && a->n_over == 0)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "data check: expected DIR, a folder of class folders; "
+                       "or a CSV list, or a config");
     SN_TRY(sn_cli_data_options(&d, a, err));
     if (d.data.set != SN_DATA_FOLDER && d.data.set != SN_DATA_LIST)
         return sn_fail(err, SN_ERR_CONFIG,
@@ -179,15 +188,15 @@ sn_status sn_cli_data_check(const struct sn_cli *a, struct sn_error *err)
     SN_TRY(sn_inspect(&it, &d.data, err));
     sn_status rc = SN_OK;
     if (a->json) {
-        rc = sn_cli_print_owned(check_json(&it), err);
+        rc = sn_cli_print_owned(check_json(&it, d.data.path), err);
     } else {
-        add_report(&t, &it);
+        add_report(&t, &it, d.data.path);
         rc = sn_cli_print_text(&t, err);
     }
     const int errors = sn_inspection_errors(&it);
     if (rc == SN_OK && errors)
         rc = sn_fail(err, SN_ERR_INPUT, "%s: %d error%s in the data",
-                     it.catalog.root, errors, errors == 1 ? "" : "s");
+                     d.data.path, errors, errors == 1 ? "" : "s");
     sn_inspection_release(&it);
     return rc;
 }

@@ -10,8 +10,8 @@
 
 static volatile sig_atomic_t stop;
 
-/* The first signal asks the run to finish its step and save; the second ends
- * the program at once. */
+/* The first signal asks the run to finish its step and save (or, before the
+ * first step, to end); the second ends the program at once. */
 static void on_signal(int number)
 {
     if (stop)

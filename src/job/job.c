@@ -115,7 +115,8 @@ static bool is_done(const struct sn_job *j)
 static sn_status open_data(struct sn_job *j, struct sn_error *err)
 {
     const struct sn_job_config *c = &j->config;
-    SN_TRY(sn_job_data(&j->data, c, err));
+    const struct sn_watch watch = {.out = j->ask->out, .stop = j->ask->stop};
+    SN_TRY(sn_job_data(&j->data, c, &watch, err));
     return sn_split_make(&j->split, &j->data, c->data.val, c->search.arch_split,
                          c->run.seed, err);
 }

@@ -253,10 +253,11 @@ sn_status sn_job_config_follow(struct sn_job_config *c, struct sn_error *err)
 }
 
 sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
-                      struct sn_error *err)
+                      const struct sn_watch *watch, struct sn_error *err)
 {
     char place[512];
-    const sn_status rc = sn_dataset_open(data, &c->data, c->run.seed, err);
+    const sn_status rc =
+        sn_dataset_open_watched(data, &c->data, c->run.seed, watch, err);
     if (rc == SN_ERR_INPUT && err)
         return sn_fail_more(
             err, SN_ERR_INPUT, "  [data] path comes from %s",

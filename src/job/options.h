@@ -73,9 +73,9 @@ sn_status sn_job_config_read(struct sn_job_config *c, const char *path,
 sn_status sn_job_config_follow(struct sn_job_config *c, struct sn_error *err);
 
 /* Opens the images that the config names; a fault says where it names them.
- * Statuses of sn_dataset_open(). */
+ * Statuses of sn_dataset_open_watched(); watch may be NULL. */
 sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
-                      struct sn_error *err);
+                      const struct sn_watch *watch, struct sn_error *err);
 
 /* The space, for images of so many channels and classes; faults name the
  * config.  SN_ERR_CONFIG. */

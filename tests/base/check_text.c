@@ -144,12 +144,46 @@ static void clocks(void **state)
     assert_int_equal(n, 15);
 }
 
+static void plain_text(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {
+        "", "a b", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x90\x88", "\xc2\xa0"};
+    static const struct {
+        const char *text, *shown;
+    } odd[] = {
+        {"a\nb", "a\\x0ab"},
+        {"\x7f", "\\x7f"},
+        {"\xe4hre", "\\xe4hre"},
+        {"\xc2\x9b[m", "\\xc2\\x9b[m"},
+        {"\xc0\xaf", "\\xc0\\xaf"},
+        {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+        {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
+        {"\xf5", "\\xf5"},
+        {"x\xe2\x82", "x\\xe2\\x82"},
+    };
+    char buf[64];
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        assert_true(sn_text_is_plain(plain[i]));
+        assert_string_equal(sn_text_shown(buf, sizeof buf, plain[i]), plain[i]);
+    }
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        assert_false(sn_text_is_plain(odd[i].text));
+        assert_string_equal(sn_text_shown(buf, sizeof buf, odd[i].text),
+                            odd[i].shown);
+    }
+    assert_string_equal(sn_text_shown(buf, 4, "abc\n"), "abc");
+    assert_string_equal(sn_text_shown(buf, 4, "ab\xc3\xa4"), "ab");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantities),   cmocka_unit_test(reals_read_back),
         cmocka_unit_test(buffer_grows), cmocka_unit_test(buffer_without_memory),
         cmocka_unit_test(csv_fields),   cmocka_unit_test(clocks),
+        cmocka_unit_test(plain_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,12 +100,21 @@ fi
 expect 2 'is for images of one.s own' data check --set scenes
 expect 3 'there is no folder' data check -s data.set=folder -s data.path=nowhere
 expect 2 'nowhere.ini' data check nowhere.ini
+expect 2 'data check: expected DIR' data check
 {
     echo path,label
     ls pics/train/disc/*.jpg | sed 's/$/,disc/'
     ls pics/train/star/*.jpg | sed 's/$/,star/'
 } >list.csv
 shows '24 of 24 images can be read; 0 errors' data check list.csv
+grep -q '^data     list.csv$' out
+verdict 'the report of a list names the list' $?
+shows '"path": "list.csv"' data check list.csv --json
+mkdir -p messy/test/dics && cp messy/train/disc/"$(ls messy/train/disc | head -n 1)" messy/test/dics/
+expect 3 'messy: [0-9]+ errors in the data' data check messy
+grep -q "^  test/dics: a class that train does not have; did you mean 'disc'?" out
+verdict 'a class of test alone is a finding' $?
+rm -r messy/test/dics
 
 # ---- mosaic ----
 shows 'mosaic.png: 64 training images of folder, 210x210 pixels' \

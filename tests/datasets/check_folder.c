@@ -222,7 +222,7 @@ static void folder_faults_are_told(void **state)
     picture(o.path, "b/x.png", 2, 9, 9);
     set_fails(&o, SN_ERR_INPUT,
               "f4: there are no test images, and no class "
-              "has two images to set one aside");
+              "has two different images to set one aside");
 
     o = options(SN_DATA_FOLDER, folder("f5"));
     fill(o.path, "", 2, 0);
