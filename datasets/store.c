@@ -56,10 +56,10 @@ struct worker {
 struct pass {
     struct sn_store *s;
     const struct sn_watch *watch;
-    uint8_t *sound;        /* [n] */
-    char **why;            /* [n] what is wrong with those that are not: owned,
-                            * NULL where memory was short */
-    struct worker *worker; /* [threads] */
+    uint8_t *sound;         /* [n] */
+    struct sn_text reasons; /* what is wrong with those that are not */
+    size_t *why;            /* [n] where it begins there, plus one */
+    struct worker *worker;  /* [threads] */
     int n, threads;
 };
 
@@ -79,16 +79,16 @@ static void count_values(uint64_t count[C][256], const uint8_t *cell, int side,
     }
 }
 
-static char *copy_of(const char *text)
+/* Keeps what is wrong with picture i. */
+static void note_reason(struct pass *p, int i, const struct sn_error *why)
 {
-    size_t n = strlen(text);
-    n = n < REASON ? n : REASON;
-    char *own = malloc(n + 1);
-    if (own) {
-        memcpy(own, text, n);
-        own[n] = '\0';
+    const size_t n = strlen(why->text);
+#pragma omp critical(sn_store_reasons)
+    {
+        p->why[i] = p->reasons.length + 1;
+        sn_text_add_bytes(&p->reasons, why->text, n < REASON ? n : REASON);
+        sn_text_add_bytes(&p->reasons, "", 1);
     }
-    return own;
 }
 
 static void do_one(struct pass *p, int i, struct worker *w)
@@ -102,7 +102,7 @@ static void do_one(struct pass *p, int i, struct worker *w)
     p->sound[i] = rc == SN_OK;
     w->no_memory = w->no_memory || rc == SN_ERR_MEMORY;
     if (rc == SN_ERR_INPUT)
-        p->why[i] = copy_of(why.text);
+        note_reason(p, i, &why);
     if (rc == SN_OK && s->catalog.entry[i].part == SN_IN_TRAIN)
         count_values(w->count, cell, s->side, s->extent[i]);
 }
@@ -132,8 +132,7 @@ static void pass_release(struct pass *p)
 {
     for (int it = 0; p->worker && it < p->threads; it++)
         free(p->worker[it].cell);
-    for (int i = 0; p->why && i < p->n; i++)
-        free(p->why[i]);
+    sn_text_release(&p->reasons);
     free(p->why);
     free(p->sound);
     free(p->worker);
@@ -150,7 +149,9 @@ static sn_status refuse(const struct pass *p, int bad, struct sn_error *err)
     for (int i = 0; i < p->n && used < sizeof list; i++) {
         if (p->sound[i])
             continue;
-        const char *why = p->why[i] ? p->why[i] : "no memory to say why";
+        const char *why = p->reasons.failed || !p->why[i]
+                              ? "no memory to say why"
+                              : p->reasons.data + p->why[i] - 1;
         const size_t more = strlen(why) + strlen("\n  ");
         if (used + more >= sizeof list)
             break;

@@ -351,6 +351,29 @@ static void long_lists_end_well(void **state)
     assert_true(strlen(err.text) < SN_ERROR_TEXT - 500); /* room for others */
 }
 
+/* The reason of a bad image may find no memory; that it is bad is told. */
+static void reasons_may_lack_memory(void **state)
+{
+    (void)state;
+    struct sn_data_options o = options(SN_DATA_FOLDER, folder("silent"));
+    static struct sn_dataset set;
+    bool silent = false;
+    fill(o.path, "", 2, 0);
+    junk(o.path, "a/x.png");
+    for (int i = 0; !silent; i++) {
+        check_fail_allocation(i);
+        const sn_status rc = sn_dataset_open(&set, &o, 1, &err);
+        if (!check_allocation_failed())
+            break;
+        assert_true(rc == SN_ERR_MEMORY || rc == SN_ERR_INPUT);
+        if (strstr(err.text, "\n  no memory to say why")) {
+            assert_non_null(strstr(err.text, "1 of 5 images cannot be used"));
+            silent = true;
+        }
+    }
+    assert_true(silent);
+}
+
 static void nothing_is_left_to_test_on(void **state)
 {
     (void)state;
@@ -498,6 +521,7 @@ int main(void)
         cmocka_unit_test(one_image_is_for_training),
         cmocka_unit_test(strange_classes_are_findings),
         cmocka_unit_test(long_lists_end_well),
+        cmocka_unit_test(reasons_may_lack_memory),
         cmocka_unit_test(nothing_is_left_to_test_on),
         cmocka_unit_test(reading_can_be_stopped),
         cmocka_unit_test(changed_images_are_told),
