@@ -7,10 +7,26 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 json_t *sn_json_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *sn_json_name(const char *name)
+{
+    json_t *text = json_string(name);
+    if (text)
+        return text;
+    struct sn_text t = {0};
+    for (; *name; name++)
+        sn_text_add(&t, (unsigned char)*name < 0x80 ? "%c" : "\\x%02x",
+                    (unsigned char)*name);
+    char *plain = sn_text_take(&t);
+    text = plain ? json_string(plain) : NULL;
+    free(plain);
+    return text;
 }
 
 sn_status sn_json_write(const char *path, json_t *root, struct sn_error *err)

@@ -14,6 +14,10 @@
 /* A real as JSON: null when it is not finite, which JSON has no word for. */
 json_t *sn_json_real(double value);
 
+/* A text that somebody else chose, such as a file's name, as JSON can have it:
+ * where it is not UTF-8 its bytes from 0x80 on are written as \xNN. */
+json_t *sn_json_name(const char *name);
+
 /* Writes `root` whole or not at all, indented, reals with 9 digits, members in
  * the order they were added.  NULL says that memory ran out while it was built.
  * The reference to root is taken over. */

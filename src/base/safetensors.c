@@ -120,8 +120,29 @@ void sn_tensor_writer_add(struct sn_tensor_writer *w, const char *name,
 void sn_tensor_writer_meta(struct sn_tensor_writer *w, const char *key,
                            const char *value)
 {
+    json_t *text = json_string(value);
+    if (!text) { /* for one of two reasons */
+        json_t *bytes = json_string_nocheck(value);
+        if (bytes && !w->not_text)
+            w->not_text = key;
+        json_decref(bytes);
+    }
     if (!w->failed)
-        w->failed = json_object_set_new(w->meta, key, json_string(value)) != 0;
+        w->failed = json_object_set_new(w->meta, key, text) != 0;
+    else
+        json_decref(text);
+}
+
+sn_status sn_tensor_writer_status(const struct sn_tensor_writer *w,
+                                  const char *path, struct sn_error *err)
+{
+    if (w->not_text)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: cannot be written: its '%s' is not UTF-8 text",
+                       path, w->not_text);
+    if (w->failed)
+        return sn_fail(err, SN_ERR_MEMORY, "%s: out of memory", path);
+    return SN_OK;
 }
 
 void sn_tensor_writer_release(struct sn_tensor_writer *w)
@@ -192,10 +213,11 @@ sn_status sn_tensor_writer_commit(struct sn_tensor_writer *w, const char *path,
                                   struct sn_error *err)
 {
     size_t length = 0;
+    SN_TRY(sn_tensor_writer_status(w, path, err));
     size_t *order = malloc((w->count + 1) * sizeof *order);
     char *header = NULL;
     sn_status rc = SN_OK;
-    if (order && !w->failed) {
+    if (order) {
         sort_by_width(w, order);
         header = build_header(w, order, &length);
     }

@@ -41,8 +41,9 @@ struct sn_tensor_entry {
 struct sn_tensor_writer {
     struct sn_tensor_entry *entry; /* owned */
     size_t count, capacity;
-    void *meta;  /* json_t, owned */
-    bool failed; /* memory ran out */
+    void *meta;           /* json_t, owned */
+    bool failed;          /* memory ran out, or: */
+    const char *not_text; /* the key of a text that is not UTF-8, borrowed */
 };
 
 void sn_tensor_writer_init(struct sn_tensor_writer *w);
@@ -54,11 +55,18 @@ void sn_tensor_writer_add(struct sn_tensor_writer *w, const char *name,
                           sn_dtype dtype, int ndim, const int64_t *dims,
                           const void *data);
 
-/* Adds a text to the metadata (UTF-8). */
+/* Adds a text to the metadata; the key is borrowed until release.  Commit
+ * refuses a value that is not UTF-8. */
 void sn_tensor_writer_meta(struct sn_tensor_writer *w, const char *key,
                            const char *value);
 
-/* Writes the file whole or not at all.  SN_ERR_OUTPUT, SN_ERR_MEMORY. */
+/* Whether all that was added can be written to `path`: SN_ERR_INPUT when a text
+ * is not UTF-8, SN_ERR_MEMORY. */
+sn_status sn_tensor_writer_status(const struct sn_tensor_writer *w,
+                                  const char *path, struct sn_error *err);
+
+/* Writes the file whole or not at all.  SN_ERR_OUTPUT, and what the status
+ * is. */
 sn_status sn_tensor_writer_commit(struct sn_tensor_writer *w, const char *path,
                                   struct sn_error *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/data.h"
 #include "datasets/inspect.h"
 
@@ -106,28 +107,12 @@ static json_t *json_classes(const struct sn_catalog *c)
     struct sn_tally n;
     sn_catalog_tally(&n, c);
     for (int label = 0; label < c->classes; label++)
-        json_array_append_new(all, json_pack("{s:s, s:i, s:i, s:i}", "name",
-                                             c->class_name[label], "train",
-                                             n.n[SN_IN_TRAIN][label], "val",
-                                             n.n[SN_IN_VAL][label], "test",
-                                             n.n[SN_IN_TEST][label]));
+        json_array_append_new(all, json_pack("{s:o, s:i, s:i, s:i}", "name",
+                                             sn_json_name(c->class_name[label]),
+                                             "train", n.n[SN_IN_TRAIN][label],
+                                             "val", n.n[SN_IN_VAL][label],
+                                             "test", n.n[SN_IN_TEST][label]));
     return all;
-}
-
-/* A text as JSON can have it: names of files need not be UTF-8. */
-static json_t *json_name(const char *name)
-{
-    json_t *text = json_string(name);
-    if (text)
-        return text;
-    struct sn_text t = {0};
-    for (; *name; name++)
-        sn_text_add(&t, (unsigned char)*name < 0x80 ? "%c" : "\\x%02x",
-                    (unsigned char)*name);
-    char *plain = sn_text_take(&t);
-    text = plain ? json_string(plain) : NULL;
-    free(plain);
-    return text;
 }
 
 static json_t *json_findings(const struct sn_inspection *it)
@@ -138,11 +123,12 @@ static json_t *json_findings(const struct sn_inspection *it)
         json_t *o = json_pack("{s:s, s:b}", "kind", sn_finding_name[f->kind],
                               "error", f->kind <= SN_FIND_LAST_ERROR);
         if (o && f->entry >= 0)
-            json_object_set_new(o, "file", json_name(file_of(it, f->entry)));
+            json_object_set_new(o, "file", sn_json_name(file_of(it, f->entry)));
         if (o && f->other >= 0)
-            json_object_set_new(o, "same_as", json_name(file_of(it, f->other)));
+            json_object_set_new(o, "same_as",
+                                sn_json_name(file_of(it, f->other)));
         if (o && f->text[0])
-            json_object_set_new(o, "text", json_name(f->text));
+            json_object_set_new(o, "text", sn_json_name(f->text));
         json_array_append_new(all, o);
     }
     return all;
@@ -155,7 +141,7 @@ static char *check_json(const struct sn_inspection *it, const char *path)
     json_t *o = json_pack(
         "{s:o, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b,"
         " s:{s:i, s:i, s:i}, s:{s:i, s:i, s:i}, s:o, s:o}",
-        "path", json_name(path), "images", c->n + c->unlabelled, "sound",
+        "path", sn_json_name(path), "images", c->n + c->unlabelled, "sound",
         it->sound, "train", sn_catalog_count(c, SN_IN_TRAIN), "val",
         sn_catalog_count(c, SN_IN_VAL), "test", sn_catalog_count(c, SN_IN_TEST),
         "unlabelled", c->unlabelled, "errors", errors, "notes", it->n - errors,

@@ -1,10 +1,10 @@
 /* supernet predict: what a finished net says of pictures. */
 
-#include <jansson.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "job/job.h"
 #include "job/predict.h"
@@ -77,19 +77,21 @@ static json_t *picture_json(const struct telling *s,
 {
     int order[SN_MAX_CLASSES];
     if (p->why)
-        return json_pack("{s:s, s:s}", "file", p->path, "error", p->why);
+        return json_pack("{s:o, s:o}", "file", sn_json_name(p->path), "error",
+                         sn_json_name(p->why));
     const int n = rank_classes(order, p, s->top);
     json_t *top = json_array(), *logits = json_array();
     for (int rank = 0; rank < n; rank++) {
         const int ic = order[rank];
-        json_array_append_new(
-            top, json_pack("{s:s, s:i, s:f}", "class", p->class_name[ic],
-                           "label", ic, "probability", p->probability[ic]));
+        json_array_append_new(top, json_pack("{s:o, s:i, s:f}", "class",
+                                             sn_json_name(p->class_name[ic]),
+                                             "label", ic, "probability",
+                                             p->probability[ic]));
     }
     for (int ic = 0; ic < p->classes; ic++)
         json_array_append_new(logits, json_real((double)p->logits[ic]));
-    return json_pack("{s:s, s:o, s:o}", "file", p->path, "top", top, "logits",
-                     logits);
+    return json_pack("{s:o, s:o, s:o}", "file", sn_json_name(p->path), "top",
+                     top, "logits", logits);
 }
 
 /* ---- pictures as they come ---- */
@@ -121,8 +123,9 @@ static sn_status tell(void *context, const struct sn_prediction *p,
 static sn_status finish(struct telling *s, struct sn_error *err)
 {
     if (s->cli->json) {
-        json_t *o = json_pack("{s:s, s:O}", "net", s->cli->operand, "pictures",
-                              s->list);
+        json_t *o =
+            json_pack("{s:o, s:O}", "net", sn_json_name(s->cli->operand),
+                      "pictures", s->list);
         char *text =
             o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
         json_decref(o);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/os.h"
 #include "job/job.h"
 #include "kernels/blas_info.h"
@@ -76,7 +77,7 @@ char *sn_env_json(const struct sn_kernels *k, int threads, const uint64_t *seed,
         json_object_set_new(o, "seed", json_string(digits));
     }
     if (o && command)
-        json_object_set_new(o, "command", json_string(command));
+        json_object_set_new(o, "command", sn_json_name(command));
     return dumped(o);
 }
 

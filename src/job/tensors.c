@@ -138,10 +138,8 @@ sn_status sn_tensors_commit(struct sn_tensor_writer *w, const char *path,
                             struct sn_error *err)
 {
     char sum[CHECKSUM_TEXT];
-    sn_status rc;
-    if (w->failed) {
-        rc = sn_fail(err, SN_ERR_MEMORY, "%s: no memory to write it", path);
-    } else {
+    sn_status rc = sn_tensor_writer_status(w, path, err);
+    if (rc == SN_OK) {
         checksum(sum, w->entry, w->count, w->meta);
         sn_tensor_writer_meta(w, checksum_key, sum);
         rc = sn_tensor_writer_commit(w, path, err);

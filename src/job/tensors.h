@@ -26,7 +26,8 @@ sn_status sn_tensors_take(const struct sn_tensor_file *f, const char *prefix,
                           struct sn_error *err);
 
 /* Adds the checksum of all that was added, and writes the file.
- * SN_ERR_OUTPUT, SN_ERR_MEMORY.  Releases *w. */
+ * SN_ERR_INPUT for metadata that are not UTF-8, SN_ERR_OUTPUT, SN_ERR_MEMORY.
+ * Releases *w. */
 sn_status sn_tensors_commit(struct sn_tensor_writer *w, const char *path,
                             struct sn_error *err);
 

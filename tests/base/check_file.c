@@ -329,6 +329,29 @@ static void json_that_is_broken(void **state)
                 SN_ERR_INPUT, "has 4 bytes; expected at most 1");
 }
 
+/* Names of files come as they are; what is no text is shown byte by byte. */
+static void names_as_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } cases[] = {{"plain.jpg", "plain.jpg"},
+                 {"caf\xc3\xa9", "caf\xc3\xa9"},
+                 {"caf\xe9.jpg", "caf\\xe9.jpg"},
+                 {"\xff\xfe", "\\xff\\xfe"},
+                 {"a\nb", "a\nb"},
+                 {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *name = sn_json_name(cases[i].name);
+        assert_non_null(name);
+        assert_string_equal(json_string_value(name), cases[i].text);
+        json_decref(name);
+    }
+    check_fail_allocation(0);
+    assert_null(sn_json_name("\xff"));
+    assert_true(check_allocation_failed());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +364,7 @@ int main(void)
         cmocka_unit_test(logs),
         cmocka_unit_test(json_goes_round),
         cmocka_unit_test(json_that_is_broken),
+        cmocka_unit_test(names_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -326,6 +326,25 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
+/* A fault of who named something, and no lack of memory. */
+static void a_text_that_is_none_is_told(void **state)
+{
+    (void)state;
+    struct sn_tensor_writer w;
+    struct sn_error err = {0};
+    const char *path = check_path("text.safetensors");
+    add_all(&w);
+    sn_tensor_writer_meta(&w, "classes", "caf\xe9\n");
+    sn_tensor_writer_meta(&w, "task", "classify");
+    check_fails(sn_tensor_writer_status(&w, path, &err), &err, SN_ERR_INPUT,
+                "text.safetensors: cannot be written: its 'classes' is not "
+                "UTF-8 text");
+    check_fails(sn_tensor_writer_commit(&w, path, &err), &err, SN_ERR_INPUT,
+                "its 'classes' is not UTF-8 text");
+    sn_tensor_writer_release(&w);
+    assert_null(fopen(path, "rb"));
+}
+
 /* ---- faults of ours ---- */
 
 static void same_name_twice(void *arg)
@@ -369,6 +388,7 @@ int main(void)
         cmocka_unit_test(hostile_lengths),
         cmocka_unit_test(truncated_and_flipped),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_text_that_is_none_is_told),
         cmocka_unit_test(faults_of_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
