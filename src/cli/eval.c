@@ -1,11 +1,11 @@
 /* supernet eval: the accuracy of a finished net, class by class. */
 
-#include <jansson.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "job/evaluate_file.h"
 #include "job/job.h"
@@ -37,11 +37,14 @@ static json_t *classes_json(const struct sn_file_eval *e)
     json_t *list = json_array();
     for (int il = 0; il < e->classes; il++) {
         const struct sn_class_eval c = sn_class_eval(e, il);
-        const char *other = c.taken_for < 0 ? NULL : e->class_name[c.taken_for];
-        json_array_append_new(
-            list, json_pack("{s:s, s:I, s:I, s:s?}", "class", e->class_name[il],
-                            "images", (json_int_t)c.images, "correct",
-                            (json_int_t)c.correct, "taken_for", other));
+        json_t *other = c.taken_for < 0
+                            ? json_null()
+                            : sn_json_name(e->class_name[c.taken_for]);
+        json_array_append_new(list, json_pack("{s:o, s:I, s:I, s:o}", "class",
+                                              sn_json_name(e->class_name[il]),
+                                              "images", (json_int_t)c.images,
+                                              "correct", (json_int_t)c.correct,
+                                              "taken_for", other));
     }
     return list;
 }
@@ -50,11 +53,12 @@ static char *eval_json(const struct sn_file_eval *e, const char *split)
 {
     char *arch = sn_arch_text(&e->arch);
     json_t *o = json_pack(
-        "{s:s, s:s, s:f, s:f, s:s, s:s, s:i, s:i, s:s, s:s?, s:o}", "task",
-        "classify", "metric", "accuracy", "value", e->eval.accuracy, "loss",
-        e->eval.loss, "set", e->set, "split", split, "images", e->eval.images,
-        "correct", e->eval.correct, "file", e->path, "arch", arch, "classes",
-        classes_json(e));
+        "{s:s, s:s, s:f, s:f, s:s, s:s, s:i, s:i, s:o, s:s?, s:s?, s:o}",
+        "task", "classify", "metric", "accuracy", "value", e->eval.accuracy,
+        "loss", e->eval.loss, "set", e->set, "split", split, "images",
+        e->eval.images, "correct", e->eval.correct, "file",
+        sn_json_name(e->path), "arch", arch, "note",
+        e->note[0] ? e->note : NULL, "classes", classes_json(e));
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
@@ -101,6 +105,8 @@ static sn_status print(const struct sn_cli *a, const struct sn_file_eval *e,
         add_class(&t, e, il, longest_name(e));
     if (a->confusion)
         sn_text_add(&t, "%-8s %s\n", "matrix", a->confusion);
+    if (e->note[0])
+        sn_text_add(&t, "%-8s %s\n", "note", e->note);
     return sn_cli_print_text(&t, err);
 }
 

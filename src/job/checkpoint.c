@@ -241,6 +241,7 @@ static sn_status write_file(const char *path, const struct sn_checkpoint *c,
 {
     struct sn_tensor_writer w = {0};
     struct sn_text state = {0};
+    char print[SN_DATA_PRINT_TEXT];
     sn_tensor_writer_init(&w);
     for (int i = 0; i < FIELDS; i++)
         print_field(&state, &fields[i], c);
@@ -253,6 +254,9 @@ static sn_status write_file(const char *path, const struct sn_checkpoint *c,
         sn_tensor_writer_meta(&w, "state", text);
     if (arch)
         sn_tensor_writer_meta(&w, "arch", arch);
+    if (c->has_data)
+        sn_tensor_writer_meta(&w, "data_hash",
+                              sn_data_print_text(print, &c->data));
     if (net) {
         sn_tensors_add(&w, "weights.", &net->params, net->params.w);
         sn_tensors_add(&w, "momenta.", &net->params, net->params.m);
@@ -304,6 +308,20 @@ static sn_status take_arch(struct sn_checkpoint *c,
     return SN_OK;
 }
 
+/* Checkpoints from before it was written have none. */
+static sn_status take_print(struct sn_checkpoint *c,
+                            const struct sn_tensor_file *f,
+                            struct sn_error *err)
+{
+    const char *text = sn_tensor_file_meta(f, "data_hash");
+    c->has_data = text && sn_data_print_parse(&c->data, text);
+    if (!text || c->has_data)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_INPUT,
+                   "%s: data_hash: expected counts and digests, found '%.40s'",
+                   f->path, text);
+}
+
 static sn_status read_file(struct sn_tensor_file *f, struct sn_checkpoint *c,
                            const char *path, struct sn_error *err)
 {
@@ -312,6 +330,7 @@ static sn_status read_file(struct sn_tensor_file *f, struct sn_checkpoint *c,
     SN_TRY(sn_tensors_meta(f, "state", &state, err));
     SN_TRY(parse_fields(c, state, path, err));
     SN_TRY(take_arch(c, f, err));
+    SN_TRY(take_print(c, f, err));
     return c->phase == SN_PHASE_SEARCH ? take_gumbel(c, f, err) : SN_OK;
 }
 

@@ -8,6 +8,7 @@
  * written beside the last one, which is kept as checkpoint.prev.safetensors,
  * and carries a checksum over everything in it. */
 
+#include "datasets/fingerprint.h"
 #include "job/result.h"
 #include "job/rundir.h"
 #include "job/tensors.h"
@@ -51,6 +52,8 @@ struct sn_checkpoint {
     char isa[16], version[16];
     struct sn_arch arch;           /* the net of SN_PHASE_FINAL */
     bool has_arch;                 /* known once the search is over */
+    struct sn_data_print data;     /* what the images are known by */
+    bool has_data;                 /* older checkpoints do not know it */
     struct sn_gumbel_state gumbel; /* SN_PHASE_SEARCH */
 };                                 /* about 420 KB: on the heap, please */
 

@@ -17,8 +17,47 @@ struct evaluation {
     int *every;
 };
 
+/* The data's classes are the net's, in their order. */
+static sn_status check_classes(const struct evaluation *v, struct sn_error *err)
+{
+    const struct sn_subnet *s = &v->runner.subnet;
+    if (v->data.classes != s->classes || v->data.test.c != s->arch.c)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: the net is for %d classes and %d channels, the "
+                       "data has %d and %d",
+                       v->runner.path, s->classes, s->arch.c, v->data.classes,
+                       v->data.test.c);
+    for (int il = 0; il < s->classes; il++)
+        if (strcmp(v->data.class_name[il], s->class_name[il]) != 0)
+            return sn_fail(err, SN_ERR_INPUT,
+                           "%s: class %d of the net is '%s', of the data '%s'; "
+                           "expected the classes it was trained on",
+                           v->runner.path, il + 1, s->class_name[il],
+                           v->data.class_name[il]);
+    return SN_OK;
+}
+
+/* Says in the result when the images of `split` are others than then. */
+static void note_changes(struct sn_file_eval *e, const struct evaluation *v,
+                         sn_split_name split)
+{
+    const struct sn_subnet *s = &v->runner.subnet;
+    const struct sn_data_print *was = &s->print;
+    struct sn_data_print is;
+    char changes[160];
+    sn_data_print(&is, &v->data);
+    const bool same = split == SN_SPLIT_TEST
+                          ? sn_part_print_same(&was->test, &is.test)
+                          : sn_part_print_same(&was->train, &is.train);
+    if (s->has_print && !same)
+        snprintf(e->note, sizeof e->note,
+                 "the images are not those it was trained on: %s",
+                 sn_data_print_changes(changes, sizeof changes, was, &is));
+}
+
 /* The images the net was made for; normalised as they were in training. */
-static sn_status open_data(struct evaluation *v, struct sn_error *err)
+static sn_status open_data(struct sn_file_eval *e, struct evaluation *v,
+                           sn_split_name split, struct sn_error *err)
 {
     const struct sn_subnet *s = &v->runner.subnet;
     const char *path = v->runner.path;
@@ -27,12 +66,8 @@ static sn_status open_data(struct evaluation *v, struct sn_error *err)
         return sn_fail_more(err, rc, "  %s was trained on these images", path);
     if (rc != SN_OK)
         return rc;
-    if (v->data.classes != s->classes || v->data.test.c != s->arch.c)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: the net is for %d classes and %d channels, the "
-                       "data has %d and %d",
-                       path, s->classes, s->arch.c, v->data.classes,
-                       v->data.test.c);
+    SN_TRY(check_classes(v, err));
+    note_changes(e, v, split); /* while mean and deviation are the data's */
     memcpy(v->data.mean, s->mean, sizeof s->mean);
     memcpy(v->data.deviation, s->deviation, sizeof s->deviation);
     return SN_OK;
@@ -90,7 +125,7 @@ static sn_status evaluate(struct evaluation *v, struct sn_file_eval *e,
 {
     struct sn_subnet *s = &v->runner.subnet;
     struct part part = {0};
-    SN_TRY(open_data(v, err));
+    SN_TRY(open_data(e, v, split, err));
     SN_TRY(find_part(&part, v, split, err));
     SN_TRY(take_classes(e, s, err));
     SN_TRY(sn_loader_init(&v->loader, &v->data, part.images, part.index, part.n,

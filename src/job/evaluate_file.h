@@ -18,13 +18,15 @@ struct sn_file_eval {
     long *matrix; /* [classes, classes] images by label and guess, owned */
     struct sn_eval eval;
     struct sn_arch arch;
+    char note[240]; /* what a user should know of the images; "": nothing */
 };
 
 /* Evaluates the net of `path`, a run directory (its subnet.safetensors) or such
  * a file, on the images it was made for.  On the machine and instruction set
- * that trained it the accuracy is the run's own, to the last bit.
- * SN_ERR_INPUT, SN_ERR_MEMORY; SN_ERR_CONFIG when the split holds no images;
- * *e holds nothing then. */
+ * that trained it the accuracy is the run's own, to the last bit; where those
+ * images have changed since, e->note says so.  SN_ERR_INPUT, also when the
+ * classes are others; SN_ERR_MEMORY; SN_ERR_CONFIG when the split holds no
+ * images; *e holds nothing then. */
 sn_status sn_evaluate_file(struct sn_file_eval *e, const char *path,
                            sn_split_name split, unsigned isa, int threads,
                            struct sn_error *err);

@@ -112,11 +112,32 @@ static bool is_done(const struct sn_job *j)
     return j->at->phase == SN_PHASE_DONE;
 }
 
+/* A run goes on with the images it began with, or not at all: some of the new
+ * ones would be trained on that were held back before. */
+static sn_status check_data(struct sn_job *j, struct sn_error *err)
+{
+    struct sn_checkpoint *at = j->at;
+    struct sn_data_print is;
+    char changes[256];
+    sn_data_print(&is, &j->data);
+    if (j->saved && at->has_data &&
+        *sn_data_print_changes(changes, sizeof changes, &at->data, &is))
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: the images are not those the run began with: %s; "
+                       "put them back, or start a run of its own",
+                       j->dir.path, changes);
+    at->data = is;
+    at->has_data = true;
+    return SN_OK;
+}
+
 static sn_status open_data(struct sn_job *j, struct sn_error *err)
 {
     const struct sn_job_config *c = &j->config;
     const struct sn_watch watch = {.out = j->ask->out, .stop = j->ask->stop};
     SN_TRY(sn_job_data(&j->data, c, &watch, err));
+    SN_TRY(check_data(j, err));
+    SN_TRY(sn_subnet_check(&j->data, &c->data, err)); /* now, not at the end */
     return sn_split_make(&j->split, &j->data, c->data.val, c->search.arch_split,
                          c->run.seed, err);
 }

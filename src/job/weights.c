@@ -156,6 +156,15 @@ static void meta_classes(struct sn_tensor_writer *w,
     meta_text(w, "classes", &t);
 }
 
+/* What the images are known by. */
+static void meta_print(struct sn_tensor_writer *w, const struct sn_dataset *set)
+{
+    struct sn_data_print print;
+    char text[SN_DATA_PRINT_TEXT];
+    sn_data_print(&print, set);
+    sn_tensor_writer_meta(w, "data_hash", sn_data_print_text(text, &print));
+}
+
 /* Section [data], `key = value` a line; an empty value is none. */
 static void meta_data(struct sn_tensor_writer *w,
                       const struct sn_data_options *data)
@@ -170,6 +179,28 @@ static void meta_data(struct sn_tensor_writer *w,
     meta_text(w, "data", &t);
 }
 
+/* Both stand in texts of one a line. */
+static sn_status check_line(const char *text, const char *what,
+                            struct sn_error *err)
+{
+    char shown[4 * SN_CLASS_NAME];
+    if (sn_text_is_plain(text))
+        return SN_OK;
+    return sn_fail(err, SN_ERR_INPUT,
+                   SN_SUBNET_FILE
+                   ": cannot be written: %s %s is not UTF-8 text of one line",
+                   what, sn_text_shown(shown, sizeof shown, text));
+}
+
+sn_status sn_subnet_check(const struct sn_dataset *set,
+                          const struct sn_data_options *data,
+                          struct sn_error *err)
+{
+    for (int i = 0; i < set->classes; i++)
+        SN_TRY(check_line(set->class_name[i], "class", err));
+    return check_line(data->path, "data path", err);
+}
+
 sn_status sn_subnet_save(const struct sn_rundir *dir, const char *name,
                          const struct sn_supernet *net,
                          const struct sn_arch *arch,
@@ -178,6 +209,7 @@ sn_status sn_subnet_save(const struct sn_rundir *dir, const char *name,
                          int batch, struct sn_error *err)
 {
     char path[SN_RUN_PATH];
+    SN_TRY(sn_subnet_check(set, data, err));
     struct sn_tensor_writer w = {0};
     double *var = calloc(net->params.stat_total + 1, sizeof *var);
     char *text = sn_arch_text(arch);
@@ -196,6 +228,7 @@ sn_status sn_subnet_save(const struct sn_rundir *dir, const char *name,
         meta_channels(&w, "deviation", set->deviation, set->train.c);
         meta_classes(&w, set);
         meta_data(&w, data);
+        meta_print(&w, set);
         sn_tensors_add(&w, "", &net->params, net->params.w);
         add_stats(&w, &net->params, var);
     } else {
@@ -324,7 +357,7 @@ static sn_status read_data(struct sn_subnet *s, const struct sn_tensor_file *f,
                            struct sn_error *err)
 {
     const char *text;
-    struct sn_error why;
+    struct sn_error why = {0}; /* faults are added to it */
     SN_TRY(sn_tensors_meta(f, "data", &text, err));
     sn_option_defaults(&sn_data_table, &s->data);
     while (*text) {
@@ -335,6 +368,19 @@ static sn_status read_data(struct sn_subnet *s, const struct sn_tensor_file *f,
     if (sn_data_options_check(&s->data, &why) != SN_OK)
         return sn_fail(err, SN_ERR_INPUT, "%s: %s", f->path, why.text);
     return SN_OK;
+}
+
+/* What the images were known by; files from before it was written lack it. */
+static sn_status read_print(struct sn_subnet *s, const struct sn_tensor_file *f,
+                            struct sn_error *err)
+{
+    const char *text = sn_tensor_file_meta(f, "data_hash");
+    s->has_print = text && sn_data_print_parse(&s->print, text);
+    if (!text || s->has_print)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_INPUT,
+                   "%s: data_hash: expected counts and digests, found '%.40s'",
+                   f->path, text);
 }
 
 static sn_status read_meta(struct sn_subnet *s, const struct sn_tensor_file *f,
@@ -362,6 +408,7 @@ static sn_status read_meta(struct sn_subnet *s, const struct sn_tensor_file *f,
     SN_TRY(read_channels(f, "deviation", s->deviation, s->arch.c, true, err));
     SN_TRY(read_classes(s, f, err));
     SN_TRY(read_data(s, f, err));
+    SN_TRY(read_print(s, f, err));
     if (s->arch.h != s->data.size || s->arch.w != s->data.size)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: data: size is %d, the net's input %dx%d", f->path,

@@ -6,9 +6,11 @@
  *   supernet.safetensors   the shared weights of a finished search
  *   subnet.safetensors     a finished net with all that evaluating it needs:
  *                          arch, class names, normalisation, data options,
- *                          weights, batch-norm statistics */
+ *                          what the images are known by, weights,
+ *                          batch-norm statistics */
 
 #include "datasets/dataset.h"
+#include "datasets/fingerprint.h"
 #include "job/rundir.h"
 #include "search/supernet.h"
 
@@ -24,7 +26,14 @@ sn_status sn_supernet_save(const struct sn_rundir *dir,
 sn_status sn_supernet_load(const struct sn_rundir *dir, struct sn_supernet *net,
                            struct sn_error *err);
 
-/* Writes a finished net, as file `name` of the run. */
+/* Whether a net for these images can be written: SN_ERR_INPUT where the name of
+ * a class, or the path of the data, is not UTF-8 text of one line. */
+sn_status sn_subnet_check(const struct sn_dataset *set,
+                          const struct sn_data_options *data,
+                          struct sn_error *err);
+
+/* Writes a finished net, as file `name` of the run.  What sn_subnet_check()
+ * refuses, SN_ERR_OUTPUT, SN_ERR_MEMORY. */
 sn_status sn_subnet_save(const struct sn_rundir *dir, const char *name,
                          const struct sn_supernet *net,
                          const struct sn_arch *arch,
@@ -44,6 +53,8 @@ struct sn_subnet {
     float mean[4], deviation[4];
     int classes;
     char (*class_name)[SN_CLASS_NAME]; /* [classes] owned */
+    bool has_print;             /* files from before it was written have none */
+    struct sn_data_print print; /* of the images it was trained on */
 };
 
 /* SN_ERR_INPUT when the file is missing or malformed. */

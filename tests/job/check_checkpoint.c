@@ -63,6 +63,8 @@ static struct fixture *fixture(const char *name)
         at->gumbel.logit[i] = 0.1 * i;
     at->gumbel.integral = 1e-300;
     at->gumbel.updates = 17;
+    at->has_data = true;
+    at->data = (struct sn_data_print){4, 5, {60, 1}, {20, UINT64_MAX}};
     return f;
 }
 
@@ -118,6 +120,10 @@ static void comes_back_as_it_was(void **state)
     assert_memory_equal(got->seconds, f->at.seconds, sizeof got->seconds);
     assert_true(got->config_hash == f->at.config_hash);
     assert_string_equal(got->isa, "ref");
+    assert_true(got->has_data);
+    char was[SN_DATA_PRINT_TEXT], is[SN_DATA_PRINT_TEXT];
+    assert_string_equal(sn_data_print_text(is, &got->data),
+                        sn_data_print_text(was, &f->at.data));
 
     check_ok(sn_supernet_init(&other, &f->space, 4, &f->err), &f->err);
     check_ok(sn_checkpoint_weights(file, &other, &f->err), &f->err);
@@ -299,6 +305,47 @@ static void phases_need_their_parts(void **state)
     release(f);
 }
 
+/* Rewrites the newest file with another word on the images; NULL: none. */
+static void forge_data(struct fixture *f, const char *text)
+{
+    static const char *const keys[] = {"format", "state", "arch"};
+    struct sn_tensor_file file = {0};
+    struct sn_tensor_writer w = {0};
+    check_ok(sn_tensor_file_open(&file, newest(f), &f->err), &f->err);
+    sn_tensor_writer_init(&w);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (sn_tensor_file_meta(&file, keys[i]))
+            sn_tensor_writer_meta(&w, keys[i],
+                                  sn_tensor_file_meta(&file, keys[i]));
+    if (text)
+        sn_tensor_writer_meta(&w, "data_hash", text);
+    for (size_t i = 0; i < file.count; i++)
+        sn_tensor_writer_add(&w, file.entry[i].name, file.entry[i].dtype,
+                             file.entry[i].ndim, file.entry[i].dims,
+                             file.entry[i].data);
+    check_ok(sn_tensors_commit(&w, newest(f), &f->err), &f->err);
+    sn_tensor_file_close(&file);
+}
+
+/* Checkpoints from before it was written go on without. */
+static void images_need_not_be_known(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("known");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    assert_non_null(got);
+    save(f);
+    forge_data(f, NULL);
+    check_ok(load(f, got, &note), &f->err);
+    assert_false(got->has_data);
+    forge_data(f, "classes 4");
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "data_hash: expected counts and digests, found 'classes 4'");
+    free(got);
+    release(f);
+}
+
 static void another_net_is_refused(void **state)
 {
     (void)state;
@@ -377,6 +424,7 @@ int main(void)
         cmocka_unit_test(the_one_before_is_used),
         cmocka_unit_test(forged_states_are_refused),
         cmocka_unit_test(phases_need_their_parts),
+        cmocka_unit_test(images_need_not_be_known),
         cmocka_unit_test(another_net_is_refused),
         cmocka_unit_test(memory_that_runs_out_is_told),
     };
