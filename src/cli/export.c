@@ -1,8 +1,8 @@
 /* supernet export: a finished net for other programs. */
 
-#include <jansson.h>
 #include <omp.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "job/export_file.h"
 #include "job/job.h"
@@ -11,12 +11,16 @@ static char *export_json(const struct sn_export *e, bool raw)
 {
     json_t *shape = raw ? json_pack("[s,i,i,i]", "N", e->c, e->h, e->w)
                         : json_pack("[s,i,i,i]", "N", e->h, e->w, e->c);
-    json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:{s:s, s:s, s:o}, s:i, s:i, s:f, s:s?}", "file",
-        e->to, "from", e->from, "format", "onnx", "input", "name",
-        raw ? "input" : "image", "type", raw ? "float" : "uint8", "shape",
-        shape, "classes", e->classes, "recomputed", e->pictures,
-        "largest_difference", e->worst, "note", e->note);
+    json_t *notes = json_array();
+    for (int i = 0; i < e->notes; i++)
+        json_array_append_new(notes, json_string(e->note[i]));
+    json_t *o =
+        json_pack("{s:o, s:o, s:s, s:{s:s, s:s, s:o}, s:i, s:i, s:f, s:o}",
+                  "file", sn_json_name(e->to), "from", sn_json_name(e->from),
+                  "format", "onnx", "input", "name", raw ? "input" : "image",
+                  "type", raw ? "float" : "uint8", "shape", shape, "classes",
+                  e->classes, "recomputed", e->pictures, "largest_difference",
+                  e->worst, "notes", notes);
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(o);
@@ -45,8 +49,8 @@ static sn_status print(const struct sn_cli *a, const struct sn_export *e,
                 "%-8s read back and recomputed on %d pictures, largest "
                 "difference %.1e\n",
                 "checked", e->pictures, e->worst);
-    if (e->note)
-        sn_text_add(&t, "%-8s %s\n", "note", e->note);
+    for (int i = 0; i < e->notes; i++)
+        sn_text_add(&t, "%-8s %s\n", "note", e->note[i]);
     return sn_cli_print_text(&t, err);
 }
 

@@ -45,9 +45,9 @@ struct sn_onnx_proof {
 };
 
 /* Writes the file `path`, whole or not at all, after it gave the logits of the
- * proof to within 1e-4 of the largest of them (1e-4 where that is below 1).
- * *worst is the largest difference.  SN_ERR_OUTPUT, SN_ERR_MEMORY;
- * SN_ERR_NUMERIC when the file computes something else. */
+ * proof to within 1e-4; where the largest of them is beyond 32, to within
+ * 1e-4 / 32 of that.  *worst is the largest difference.  SN_ERR_OUTPUT,
+ * SN_ERR_MEMORY; SN_ERR_NUMERIC when the file computes something else. */
 sn_status sn_onnx_write(const char *path, const struct sn_onnx_net *net,
                         const struct sn_onnx_proof *proof, double *worst,
                         struct sn_error *err);

@@ -310,7 +310,8 @@ void sn_onnx_add_net(struct sn_onnx_build *b, const struct sn_onnx_net *net)
 const char *sn_onnx_note(const struct sn_arch *arch)
 {
     return arch->act == SN_ACT_RELU6
-               ? "relu6 is written as Clip with inputs, which some importers "
-                 "(OpenCV 4) refuse; nets with relu or hswish are read by all"
+               ? "relu6 is written as Clip with inputs, which OpenCV 4 "
+                 "refuses; it is tested with onnxruntime alone, relu and "
+                 "hswish with onnxruntime and OpenCV"
                : NULL;
 }

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/file.h"
+#include "job/export_file.h"
 #include "job/result.h"
 
 /* One row: a name, a text for each net, and how much less the first has. */
@@ -105,11 +107,12 @@ static void add_times(struct sn_text *out, const struct sn_job_result *r)
 
 static void add_files(struct sn_text *out, const struct sn_job_result *r)
 {
+    char onnx[sizeof r->dir + sizeof "/" SN_ONNX_FILE];
+    snprintf(onnx, sizeof onnx, "%s/%s", r->dir, SN_ONNX_FILE);
     sn_text_add(out, "%-8s %s\n", "files", r->dir);
-    sn_text_add(
-        out,
-        "%-8s   subnet.safetensors  subnet.onnx  arch.txt  result.json%s\n", "",
-        r->baseline.trained ? "  baseline.safetensors" : "");
+    sn_text_add(out, "%-8s   subnet.safetensors%s  arch.txt  result.json%s\n",
+                "", sn_file_exists(onnx) ? "  " SN_ONNX_FILE : "",
+                r->baseline.trained ? "  baseline.safetensors" : "");
     sn_text_add(out, "%-8s   epochs.csv  steps.jsonl  log.txt%s\n", "",
                 r->searched ? "  table.csv  values.csv" : "");
     sn_text_add(out, "%-8s supernet eval %s\n", "try", r->dir);

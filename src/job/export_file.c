@@ -8,11 +8,13 @@
 #include "job/export_file.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "datasets/image.h"
 #include "datasets/loader.h"
 #include "export/onnx.h"
 #include "job/env.h"
@@ -117,6 +119,38 @@ static sn_status run_net(struct exporting *x, struct sn_error *err)
     return SN_OK;
 }
 
+/* ---- what is told of it ---- */
+
+/* Whether its pictures come in all sizes, and `fit` says what to do. */
+static bool is_fitted(const struct sn_subnet *s)
+{
+    return s->data.set == SN_DATA_FOLDER || s->data.set == SN_DATA_LIST;
+}
+
+/* What padding is in pixels, which is 0 to the net. */
+static int mean_byte(const struct sn_subnet *s, int ic)
+{
+    return (int)(fminf(fmaxf(s->mean[ic], 0), 1) * 255.0f + 0.5f);
+}
+
+static void add_notes(struct sn_export *e, const struct sn_subnet *s, bool raw)
+{
+    const char *note = sn_onnx_note(&s->arch);
+    char fill[48] = "0";
+    if (note)
+        snprintf(e->note[e->notes++], SN_EXPORT_NOTE, "%s", note);
+    if (!is_fitted(s) || s->data.fit != SN_FIT_PAD)
+        return;
+    if (!raw)
+        snprintf(fill, sizeof fill, "%d %d %d, their mean", mean_byte(s, 0),
+                 mean_byte(s, 1), mean_byte(s, 2));
+    snprintf(
+        e->note[e->notes++], SN_EXPORT_NOTE,
+        "fit = pad: pictures are scaled down until they fit %dx%d, smaller "
+        "ones stay as they are; each stands in the middle, the rest is %s",
+        s->data.size, s->data.size, fill);
+}
+
 /* ---- metadata ---- */
 
 static void add_meta(struct exporting *x, const char *key, struct sn_text *t)
@@ -162,6 +196,15 @@ static sn_status make_meta(struct exporting *x, struct sn_error *err)
     add_meta(x, "seed", &t);
     add_channels(x, "mean", s->mean);
     add_channels(x, "deviation", s->deviation);
+    sn_text_add(&t, "%d", s->data.size);
+    add_meta(x, "size", &t);
+    if (is_fitted(s)) {
+        char fit[32];
+        sn_option_print(sn_option_find(&sn_data_table, "fit"), &s->data, fit,
+                        sizeof fit);
+        sn_text_add(&t, "%s", fit);
+        add_meta(x, "fit", &t);
+    }
     for (int i = 0; i < x->metas; i++)
         if (!x->text[i])
             return no_memory(err);
@@ -170,14 +213,14 @@ static sn_status make_meta(struct exporting *x, struct sn_error *err)
 
 /* ---- the file ---- */
 
-static sn_status set_path(struct sn_export *e, const char *to,
+static sn_status set_path(struct sn_export *e, const char *to, bool raw,
                           struct sn_error *err)
 {
     const char *slash = strrchr(e->from, '/');
     const int folder = slash ? (int)(slash - e->from) + 1 : 0;
     const int n = to ? snprintf(e->to, sizeof e->to, "%s", to)
                      : snprintf(e->to, sizeof e->to, "%.*s%s", folder, e->from,
-                                SN_ONNX_FILE);
+                                raw ? SN_ONNX_RAW_FILE : SN_ONNX_FILE);
     return n < (int)sizeof e->to
                ? SN_OK
                : sn_fail(err, SN_ERR_OUTPUT, "%.60s...: the path is too long",
@@ -192,7 +235,7 @@ static sn_status export_net(struct exporting *x, struct sn_export *e,
     SN_TRY(
         sn_runner_open(&x->runner, q->from, PICTURES, q->isa, q->threads, err));
     memcpy(e->from, x->runner.path, sizeof e->from);
-    SN_TRY(set_path(e, q->to, err));
+    SN_TRY(set_path(e, q->to, q->raw, err));
     SN_TRY(open_pictures(x, err));
     SN_TRY(run_net(x, err));
     SN_TRY(make_meta(x, err));
@@ -214,7 +257,7 @@ static sn_status export_net(struct exporting *x, struct sn_export *e,
     e->c = s->arch.c;
     e->classes = s->classes;
     e->pictures = PICTURES;
-    e->note = sn_onnx_note(&s->arch);
+    add_notes(e, s, q->raw);
     return sn_onnx_write(e->to, &net, &proof, &e->worst, err);
 }
 

@@ -7,11 +7,14 @@
 
 #include "job/rundir.h"
 
-#define SN_ONNX_FILE "subnet.onnx"
+#define SN_ONNX_FILE     "subnet.onnx"
+#define SN_ONNX_RAW_FILE "subnet-raw.onnx"
+
+enum { SN_EXPORT_NOTES = 2, SN_EXPORT_NOTE = 240 };
 
 struct sn_export_request {
     const char *from; /* a run directory, or its subnet.safetensors */
-    const char *to;   /* NULL: SN_ONNX_FILE beside it */
+    const char *to;   /* NULL: SN_ONNX_FILE or SN_ONNX_RAW_FILE beside it */
     bool raw;         /* without the pre-processing */
     unsigned isa;     /* of the passes it is compared with */
     int threads;
@@ -22,7 +25,8 @@ struct sn_export {
     int h, w, c, classes; /* of the file's input and output */
     int pictures;         /* that were recomputed */
     double worst;         /* largest difference of a logit */
-    const char *note;     /* what a user should know; NULL: nothing */
+    char note[SN_EXPORT_NOTES][SN_EXPORT_NOTE]; /* what a user should know */
+    int notes;
 };
 
 /* Writes it; what sn_onnx_write() promises holds.  SN_ERR_INPUT,

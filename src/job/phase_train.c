@@ -167,6 +167,19 @@ static sn_status run_steps(struct sn_job *j, struct training *t,
     return SN_OK;
 }
 
+static sn_status say_export(struct sn_job *j, const struct sn_export *e,
+                            struct sn_error *err)
+{
+    SN_TRY(sn_job_say(j, err,
+                      "%-8s " SN_ONNX_FILE
+                      ": read back and recomputed on %d pictures, largest "
+                      "difference %.1e",
+                      "exported", e->pictures, e->worst));
+    for (int i = 0; i < e->notes; i++)
+        SN_TRY(sn_job_say(j, err, "%-8s %s", "note", e->note[i]));
+    return SN_OK;
+}
+
 /* subnet.onnx, from the file that was just written.  A file that computes
  * something else is not kept, and no reason to throw a training away. */
 static sn_status export(struct sn_job *j, struct sn_error *err)
@@ -177,11 +190,7 @@ static sn_status export(struct sn_job *j, struct sn_error *err)
     struct sn_error why = {0};
     const sn_status rc = sn_export_file(&e, &request, &why);
     if (rc == SN_OK)
-        return sn_job_say(j, err,
-                          "%-8s " SN_ONNX_FILE
-                          ": read back and recomputed on %d pictures, largest "
-                          "difference %.1e",
-                          "exported", e.pictures, e.worst);
+        return say_export(j, &e, err);
     if (rc == SN_ERR_NUMERIC)
         return sn_job_say(j, err, "warning: %s", why.text);
     return sn_fail(err, rc, "%s", why.text);

@@ -20,7 +20,8 @@ enum { SIDE = 16, CLASSES = 3 };
 
 /* Writes a net for pictures h x w x c as `dir`/subnet.safetensors and gives its
  * path. */
-static const char *write_net(const char *dir, int c, int h, int w)
+static const char *write_net_of(const char *dir, int c, int h, int w,
+                                enum sn_dataset_kind kind, enum sn_fit fit)
 {
     struct sn_arch arch = {.h = SIDE,
                            .w = SIDE,
@@ -57,6 +58,9 @@ static const char *write_net(const char *dir, int c, int h, int w)
     }
     sn_option_defaults(&sn_data_table, &data);
     data.size = SIDE;
+    data.set = kind;
+    data.fit = fit;
+    snprintf(data.path, sizeof data.path, "pictures");
     check_ok(sn_rundir_create(&run, "x", "", check_path(dir), &err), &err);
     check_ok(sn_subnet_save(&run, SN_SUBNET_FILE, &net, &arch, set, &data, 42,
                             4, &err),
@@ -67,6 +71,11 @@ static const char *write_net(const char *dir, int c, int h, int w)
     free(space);
     free(set);
     return path;
+}
+
+static const char *write_net(const char *dir, int c, int h, int w)
+{
+    return write_net_of(dir, c, h, w, SN_DATA_SCENES, SN_FIT_CROP);
 }
 
 /* ---- shapes ---- */
@@ -152,7 +161,8 @@ static void export_one(int c, int h, int w, bool raw, const char *dir)
     const struct sn_export_request q = {.from = from, .raw = raw, .threads = 4};
     check_ok(sn_export_file(&e, &q, &err), &err);
     assert_string_equal(e.from, from);
-    assert_non_null(strstr(e.to, "/subnet.onnx"));
+    assert_non_null(strstr(e.to, raw ? "/subnet-raw.onnx" : "/subnet.onnx"));
+    assert_int_equal(e.notes, 0);
     assert_int_equal(e.h, raw ? SIDE : h);
     assert_int_equal(e.w, raw ? SIDE : w);
     assert_int_equal(e.pictures, 8);
@@ -163,6 +173,8 @@ static void export_one(int c, int h, int w, bool raw, const char *dir)
     assert_string_equal(sn_onnx_text(m, "classes"),
                         "class 0\nclass 1\nclass 2\n");
     assert_string_equal(sn_onnx_text(m, "seed"), "42");
+    assert_string_equal(sn_onnx_text(m, "size"), "16");
+    assert_null(sn_onnx_text(m, "fit")); /* of folders and lists alone */
     assert_string_equal(sn_onnx_text(m, "revision"), sn_env_revision());
     assert_non_null(strstr(sn_onnx_text(m, "arch"), "act = hswish"));
     assert_int_equal(strncmp(sn_onnx_text(m, "mean"), "0.2", 3), 0);
@@ -177,6 +189,38 @@ static void exports(void **state)
     export_one(1, 13, SIDE, false, "e3");
     export_one(1, 13, SIDE, true, "e4");
     export_one(4, 2, 1, false, "e5");
+}
+
+/* Who calls the file has to know how pictures come to its square. */
+static void exports_tell_of_fitting(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"crop", "pad", "stretch"};
+    for (int fit = SN_FIT_CROP; fit <= SN_FIT_STRETCH; fit++)
+        for (int raw = 0; raw < 2; raw++) {
+            struct sn_export e;
+            struct sn_error err;
+            struct sn_onnx *m;
+            char dir[32];
+            snprintf(dir, sizeof dir, "fit%d%d", fit, raw);
+            const struct sn_export_request q = {
+                .from = write_net_of(dir, 3, SIDE, SIDE, SN_DATA_FOLDER,
+                                     (enum sn_fit)fit),
+                .raw = raw,
+                .threads = 1};
+            check_ok(sn_export_file(&e, &q, &err), &err);
+            check_ok(sn_onnx_open(&m, e.to, &err), &err);
+            assert_string_equal(sn_onnx_text(m, "size"), "16");
+            assert_string_equal(sn_onnx_text(m, "fit"), words[fit]);
+            sn_onnx_close(m);
+            assert_int_equal(e.notes, fit == SN_FIT_PAD);
+            if (fit != SN_FIT_PAD)
+                continue;
+            assert_non_null(strstr(e.note[0], "until they fit 16x16"));
+            assert_non_null(strstr(e.note[0], raw ? "the rest is 0"
+                                                  : "the rest is 51 102 153, "
+                                                    "their mean"));
+        }
 }
 
 static void exports_that_fail(void **state)
@@ -387,6 +431,7 @@ int main(void)
         cmocka_unit_test(shapes_are_those_of_other_tools),
         cmocka_unit_test(rows_and_columns_do),
         cmocka_unit_test(exports),
+        cmocka_unit_test(exports_tell_of_fitting),
         cmocka_unit_test(exports_that_fail),
         cmocka_unit_test(export_without_memory),
         cmocka_unit_test(predictions_are_the_nets),

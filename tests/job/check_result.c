@@ -119,6 +119,12 @@ static void card_tells_and_fits(void **state)
         assert_non_null(strstr(t.data, words[i]));
     for (const char *line = t.data; *line; line += strcspn(line, "\n") + 1)
         assert_true(strcspn(line, "\n") <= 100);
+    assert_null(strstr(t.data, "subnet.onnx")); /* there is none */
+    sn_text_release(&t);
+    snprintf(r->dir, sizeof r->dir, "%s", check_dir());
+    check_write_text("subnet.onnx", "x");
+    sn_result_card(r, &t);
+    assert_non_null(strstr(t.data, "subnet.safetensors  subnet.onnx"));
     sn_text_release(&t);
 
     r->net.cost.seconds = 6e-3;
@@ -289,9 +295,9 @@ static void forge(const struct net *f, const char *key, const char *value)
     struct sn_tensor_file in = {0};
     struct sn_tensor_writer w = {0};
     struct sn_error err;
-    static const char *const keys[] = {"format",    "version", "task",  "arch",
-                                       "seed",      "batch",   "image", "mean",
-                                       "deviation", "classes", "data"};
+    static const char *const keys[] = {
+        "format", "version", "task",      "arch",    "seed", "batch",
+        "image",  "mean",    "deviation", "classes", "data", "data_hash"};
     check_ok(sn_tensor_file_open(&in, subnet_path(f), &err), &err);
     sn_tensor_writer_init(&w);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -335,6 +341,8 @@ static void forged_subnets_are_refused(void **state)
         {"image", "32", "image: expected two sides"},
         {"image", "0x8", "image: expected two sides"},
         {"image", "8x8x3", "image: expected two sides"},
+        {"data_hash", "", "data_hash: expected counts and digests"},
+        {"data_hash", "classes 3 0 train 1 0 test 1 0", "data_hash: expected"},
         {"tensor", NULL, "arrays, the net needs"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -344,6 +352,52 @@ static void forged_subnets_are_refused(void **state)
                     SN_ERR_INPUT, cases[i].text);
     }
     free(s);
+    release(f);
+}
+
+/* What the images are known by comes back; files from before it was written
+ * have none. */
+static void images_are_known(void **state)
+{
+    (void)state;
+    struct net *f = net("known");
+    struct sn_subnet *s = calloc(1, sizeof *s);
+    struct sn_data_print print;
+    assert_non_null(s);
+    save(f);
+    check_ok(sn_subnet_open(s, subnet_path(f), &f->err), &f->err);
+    sn_data_print(&print, &f->set);
+    assert_true(s->has_print);
+    assert_int_equal(s->print.classes, 3);
+    assert_true(s->print.names == print.names);
+    assert_true(sn_part_print_same(&s->print.train, &print.train));
+    sn_subnet_release(s);
+    forge(f, "data_hash", NULL);
+    check_ok(sn_subnet_open(s, subnet_path(f), &f->err), &f->err);
+    assert_false(s->has_print);
+    sn_subnet_release(s);
+    free(s);
+    release(f);
+}
+
+static void names_that_are_no_text(void **state)
+{
+    (void)state;
+    struct net *f = net("names");
+    snprintf(f->set.class_name[1], SN_CLASS_NAME, "two\nthree");
+    check_fails(sn_subnet_save(&f->dir, SN_SUBNET_FILE, &f->net, &f->arch,
+                               &f->set, &f->data, 42, 64, &f->err),
+                &f->err, SN_ERR_INPUT,
+                "subnet.safetensors: cannot be written: class two\\x0athree is "
+                "not UTF-8 text of one line");
+    snprintf(f->set.class_name[1], SN_CLASS_NAME, "caf\xe9");
+    check_fails(sn_subnet_check(&f->set, &f->data, &f->err), &f->err,
+                SN_ERR_INPUT, "class caf\\xe9 is not UTF-8 text");
+    snprintf(f->set.class_name[1], SN_CLASS_NAME, "caf\xc3\xa9");
+    check_ok(sn_subnet_check(&f->set, &f->data, &f->err), &f->err);
+    snprintf(f->data.path, sizeof f->data.path, "two\nlines");
+    check_fails(sn_subnet_check(&f->set, &f->data, &f->err), &f->err,
+                SN_ERR_INPUT, "data path two\\x0alines is not UTF-8 text");
     release(f);
 }
 
@@ -396,6 +450,8 @@ int main(void)
         cmocka_unit_test(places_that_do_not_do),
         cmocka_unit_test(subnet_comes_back),
         cmocka_unit_test(forged_subnets_are_refused),
+        cmocka_unit_test(images_are_known),
+        cmocka_unit_test(names_that_are_no_text),
         cmocka_unit_test(sides_of_pictures),
         cmocka_unit_test(supernet_comes_back),
     };
