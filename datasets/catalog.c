@@ -35,17 +35,6 @@ int sn_catalog_part(const char *word)
     return SN_IN_PARTS;
 }
 
-bool sn_catalog_is_picture(const char *name)
-{
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif",
-                                          ".png", ".bmp",  ".dib"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot, endings[i]) == 0)
-            return true;
-    return false;
-}
-
 void sn_catalog_other(struct sn_catalog *c, const char *name)
 {
     if (c->others++ == 0)

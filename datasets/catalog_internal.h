@@ -15,9 +15,6 @@
  * valid, validation, test, ...; SN_IN_PARTS for any other word. */
 int sn_catalog_part(const char *word);
 
-/* Whether a file's name ends like a picture's. */
-bool sn_catalog_is_picture(const char *name);
-
 /* Counts a file that is no picture. */
 void sn_catalog_other(struct sn_catalog *c, const char *name);
 

@@ -19,8 +19,9 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "datasets/image.h"
 
-#define DEPTH_MAX 16 /* folders within folders; links may go round */
+#define DEPTH_MAX SN_PICTURE_FOLDERS /* links may go round */
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
@@ -99,7 +100,7 @@ static sn_status walk(struct place *p, int label, enum sn_part part)
     sn_status rc = SN_OK;
     for (int i = 0; i < n && rc == SN_OK; i++) {
         const char *name = entry[i]->d_name;
-        const bool picture = sn_catalog_is_picture(name);
+        const bool picture = sn_is_picture_name(name);
         const bool folder = !picture && is_folder(p, entry[i]);
         if (!picture && !folder) {
             sn_catalog_other(p->c, name);
@@ -178,7 +179,7 @@ static sn_status take(struct place *p, const struct dirent *e,
 {
     const char *name = e->d_name;
     const bool folder = is_folder(p, e);
-    if (!folder && !sn_catalog_is_picture(name)) {
+    if (!folder && !sn_is_picture_name(name)) {
         sn_catalog_other(p->c, name);
         return SN_OK;
     }
@@ -241,7 +242,7 @@ static sn_status walk_rest(struct place *p, struct dirent **entry, int n)
         const bool folder = is_folder(p, entry[i]);
         if (folder && sn_catalog_part(name) < SN_IN_PARTS)
             continue;
-        if (!folder && !sn_catalog_is_picture(name)) {
+        if (!folder && !sn_is_picture_name(name)) {
             sn_catalog_other(p->c, name);
             continue;
         }

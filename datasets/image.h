@@ -11,6 +11,7 @@
  * and with what the file's own bytes could possibly hold before any memory is
  * taken for pixels. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,13 @@
 /* Change with me: any pixel that comes out of image*.c or resize.c.  Squares on
  * disk of another version are not used. */
 #define SN_IMAGE_VERSION 1
+
+/* Which files of a folder are pictures: those whose names end in one of seven
+ * ways, in any case; their content is another matter.  Who walks through
+ * folders follows links, passes over names that begin with a dot, and goes
+ * SN_PICTURE_FOLDERS deep. */
+#define SN_PICTURE_FOLDERS 16
+bool sn_is_picture_name(const char *name);
 
 struct sn_image {
     int h, w;

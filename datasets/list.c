@@ -21,6 +21,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "datasets/image.h"
 
 #define LIST_BYTES_MAX (1 << 30)
 #define COLUMNS_MAX    64
@@ -260,7 +261,7 @@ static bool first_row_is_odd(struct csv *f, const struct sn_catalog *c)
               NULL);
         return true;
     }
-    if (!name[0] || sn_catalog_is_picture(name) ||
+    if (!name[0] || sn_is_picture_name(name) ||
         !sn_path_join(path, sizeof path, c->root, name) || sn_file_exists(path))
         return false;
     fault(f,

@@ -4,16 +4,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "datasets/image.h"
 
-enum { DEEPEST = 32, PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096 };
 
 static sn_status no_memory(struct sn_error *err)
 {
@@ -39,26 +38,20 @@ static sn_status add_file(struct sn_pictures *p, const char *path,
     return SN_OK;
 }
 
-static bool is_picture(const char *name)
-{
-    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".bmp"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (strcasecmp(dot, ends[i]) == 0)
-            return true;
-    return false;
-}
-
 static int is_seen(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
 
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 static sn_status add_folder(struct sn_pictures *p, const char *path, int depth,
                             struct sn_error *err);
 
-/* One entry of a folder.  Links to folders are not followed: they may lead
- * back. */
+/* One entry of a folder, which is looked at as a data set's is. */
 static sn_status add_entry(struct sn_pictures *p, const char *folder,
                            const char *name, int depth, struct sn_error *err)
 {
@@ -67,19 +60,23 @@ static sn_status add_entry(struct sn_pictures *p, const char *folder,
     if (!sn_path_join(path, sizeof path, folder, name))
         return sn_fail(err, SN_ERR_INPUT, "%.60s...: the path is too long",
                        folder);
-    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return depth < DEEPEST ? add_folder(p, path, depth + 1, err)
-                               : sn_fail(err, SN_ERR_INPUT,
-                                         "%s: lies more than %d folders deep",
-                                         path, DEEPEST);
-    return is_picture(name) ? add_file(p, path, err) : SN_OK;
+    if (sn_is_picture_name(name))
+        return add_file(p, path, err);
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return SN_OK;
+    if (depth == SN_PICTURE_FOLDERS)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: more than %d folders within each other, or a link "
+                       "that goes round",
+                       path, SN_PICTURE_FOLDERS);
+    return add_folder(p, path, depth + 1, err);
 }
 
 static sn_status add_folder(struct sn_pictures *p, const char *path, int depth,
                             struct sn_error *err)
 {
     struct dirent **entry;
-    const int n = scandir(path, &entry, is_seen, alphasort);
+    const int n = scandir(path, &entry, is_seen, by_bytes);
     sn_status rc = SN_OK;
     if (n < 0)
         return sn_fail(err, SN_ERR_INPUT, "%s: cannot be listed: %s", path,
@@ -112,7 +109,7 @@ sn_status sn_pictures_add(struct sn_pictures *p, const char *path,
     if (p->n == before)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: no picture lies in this folder; expected names "
-                       "that end in .jpg, .jpeg, .png or .bmp",
+                       "that end as those of JPEG, PNG or BMP files do",
                        path);
     return SN_OK;
 }

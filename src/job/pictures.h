@@ -15,10 +15,10 @@ struct sn_pictures {
 /* The path of picture i, borrowed. */
 const char *sn_pictures_path(const struct sn_pictures *p, int i);
 
-/* Adds a file, whatever it is called, or all of a folder whose names end in
- * .jpg, .jpeg, .png or .bmp: folders in it as well, hidden ones not, in the
- * order of their names.  SN_ERR_INPUT when there is nothing of the kind,
- * SN_ERR_MEMORY. */
+/* Adds a file, whatever it is called, or all of a folder whose names end as
+ * those of pictures do (datasets/image.h): folders in it as well, hidden ones
+ * not, in the order of their names' bytes.  SN_ERR_INPUT when there is nothing
+ * of the kind, SN_ERR_MEMORY. */
 sn_status sn_pictures_add(struct sn_pictures *p, const char *path,
                           struct sn_error *err);
 

@@ -87,6 +87,12 @@ grep -q 'subnet.onnx' out
 verdict 'the card names the export' $?
 [ -s run/subnet.onnx ] && [ ! -e run/subnet.onnx.tmp ]
 verdict 'train left subnet.onnx' $?
+grep -q '^note .*relu6.*onnxruntime alone' run/log.txt
+verdict 'the log tells of relu6' $?
+mv run/subnet.onnx aside.onnx
+"$supernet" train --resume run -q >out 2>err && ! grep -q 'subnet.onnx' out && grep -q 'subnet.safetensors' out
+verdict "a card names only what is there: $(cat out err)" $?
+mv aside.onnx run/subnet.onnx
 
 # ---- eval ----
 shows 'scenes, 40 test images, 10 classes' eval run
@@ -115,6 +121,11 @@ verdict "export tells what was checked, and of relu6: $(cat out)" $?
 shows '^file +run/subnet.onnx' export run/subnet.safetensors --onnx
 shows '^takes +input, float \[N, 3, 16, 16\]' export run --onnx --raw-input -o raw.onnx
 shows '"type": "uint8"' export run --onnx -o a.onnx --json
+grep -q '"relu6 is written' out
+verdict 'the JSON has the notes' $?
+shows '^file +run/subnet-raw.onnx' export run --onnx --raw-input
+cmp -s a.onnx run/subnet.onnx && cmp -s raw.onnx run/subnet-raw.onnx
+verdict 'a raw export leaves subnet.onnx alone' $?
 expect 2 'export: expected the format: --onnx' export run
 expect 2 'export: expected RUN' export --onnx
 expect 3 'gone: No such file' export gone --onnx
@@ -132,27 +143,41 @@ bmp many/deep/c.bmp 16 3 3 3
 bmp many/.hidden/d.bmp 16 3 3 3
 cp one.bmp many/.e.bmp
 echo text >many/notes.txt
-ln -s ../many many/again
+cp one.bmp many/f.DIB
 shows '^one.bmp:( [a-z]+ [0-9.]+ %,){4} [a-z]+ [0-9.]+ %$' predict run one.bmp
 shows '^one.bmp: [a-z]+ [0-9.]+ %$' predict run one.bmp --top 1
 "$supernet" predict run many --top 1 2>err | cut -d: -f1 | xargs >out
-[ "$(cat out)" = "many/A.BMP many/b.bmp many/deep/c.bmp" ] ||
-    [ "$(cat out)" = "many/b.bmp many/A.BMP many/deep/c.bmp" ]
+[ "$(cat out)" = "many/A.BMP many/b.bmp many/deep/c.bmp many/f.DIB" ]
 verdict "a folder's pictures: $(cat out err)" $?
 shows '^file,rank,label,class,probability$' predict run one.bmp many --csv
-[ "$(wc -l <out)" -eq 21 ]
+[ "$(wc -l <out)" -eq 26 ]
 verdict 'five rows a picture' $?
 shows '"logits": \[' predict run/subnet.safetensors one.bmp --json
 [ "$("$supernet" predict run one.bmp many --top 1000 | head -n 1 | grep -o '%' | wc -l)" -eq 10 ]
 verdict 'no more classes than there are' $?
 # One picture that is none does not keep the others from being told.
 echo nothing >many/bad.jpg
-expect 3 '1 of 4 pictures were not read' predict run many
-grep -q 'many/bad.jpg: ' err && [ "$(wc -l <out)" -eq 3 ]
+expect 3 '1 of 5 pictures were not read' predict run many
+grep -q 'many/bad.jpg: ' err && [ "$(wc -l <out)" -eq 4 ]
 verdict "the others are told: $(cat out err)" $?
 expect 3 'many/bad.jpg: ' predict run many --json
 grep -q '"error": "many/bad.jpg' out
 verdict 'the JSON tells of it' $?
+# ... names that are no UTF-8
+cp one.bmp $'caf\xe9.bmp'
+shows '"file": "caf\\\\xe9.bmp"' predict run $'caf\xe9.bmp' --json
+echo nothing >$'bad\xe9.bmp'
+expect 3 'bad.*\.bmp: ' predict run $'bad\xe9.bmp' --json
+grep -q '"error": "bad' out
+verdict "the JSON tells why: $(cat out)" $?
+cp -r run $'run\xe9'
+shows '"file": "run\\\\xe9/subnet' eval $'run\xe9' --json
+# ... more pictures than a pass, at any number of threads
+mkdir twenty
+for i in {10..29}; do bmp twenty/$i.bmp $i $((i * 8)) $((250 - 5 * i)) 90; done
+"$supernet" predict run twenty --csv -j 1 >1.csv && "$supernet" predict run twenty --csv -j 3 >3.csv &&
+    cmp 1.csv 3.csv && [ "$(wc -l <1.csv)" -eq 101 ]
+verdict 'a pass of many threads is that of one' $?
 # ... and the same pictures alone and among others are the same to the bit
 "$supernet" predict run one.bmp --csv >alone
 "$supernet" predict run many/b.bmp one.bmp --csv | grep -E '^(file|one)' | cmp -s - alone
@@ -167,9 +192,13 @@ expect 3 'gone: No such file' predict gone one.bmp
 long=$(printf 'x%.0s' {1..200})
 (for _ in {1..21}; do mkdir "$long" && cd "$long" || exit; done)
 expect 3 'xxx\.\.\.: the path is too long' predict run "$long"
-deep=$(printf 'd/%.0s' {1..35})
+deep=$(printf 'd/%.0s' {1..18})
 mkdir -p "$deep"
-expect 3 'lies more than 32 folders deep' predict run d
+expect 3 'more than 16 folders within each other, or a link that goes round' predict run d
+mkdir links && ln -s ../many/deep links/there
+shows '^links/there/c.bmp: ' predict run links
+ln -s ../many many/again
+expect 3 'more than 16 folders' predict run many
 if [ "$(id -u)" -ne 0 ]; then
     mkdir locked && chmod 000 locked
     expect 3 'locked: cannot be listed' predict run locked

@@ -21,13 +21,18 @@ verdict() { # NAME STATUS
     fi
 }
 
-# A checkout of sorts, so that the commands can be run as they stand.
-cd "$work" || exit 1
-ln -s "$build" build
-ln -s "$root/configs" configs
+# A checkout of sorts, so that the commands can be run as they stand; beside it
+# the same for somebody who has not divided his photographs.
+checkout() { # FOLDER
+    mkdir "$work/$1" && cd "$work/$1" && ln -s "$build" build &&
+        ln -s "$root/configs" configs
+}
+checkout parts
 "$build/supernet" data write -s data.set=scenes -s data.train=240 \
     -s data.test=60 -s data.size=48 -o photos >out 2>err
 verdict 'photographs to begin with' $?
+checkout plain
+cp -r ../parts/photos/train photos
 
 # The recipe's lines, and what makes them quick: fewer epochs, smaller nets.
 mapfile -t lines < <(awk '/^```/ { on = 0 } on && NF { print } /^<!-- recipe -->/ { found = 1 }
@@ -36,17 +41,22 @@ quick=(-s search.epochs=1 -s train.epochs=1 -s baseline.train=cost-only
     -s space.head=32 -s data.size=32 -q)
 [ "${#lines[@]}" -ge 2 ]
 verdict 'the README has a recipe of two commands' $?
-for line in "${lines[@]}"; do
-    line=${line%%#*}
-    read -r -a words <<<"$line"
-    [[ $line == *" train "* ]] && words+=("${quick[@]}")
-    "${words[@]}" >out 2>err
-    verdict "${words[*]}" $?
-    [[ $line != *" train "* ]] || [ -s runs/latest/subnet.onnx ]
-    verdict "subnet.onnx is there after: ${words[*]}" $?
-done
-grep -q 'photos/test/.*: [a-z]* [0-9.]* %' out
-verdict "the last line tells of pictures: $(head -n 1 out)" $?
+recipe() { # FOLDER: follows it there
+    cd "$work/$1" || exit 1
+    for line in "${lines[@]}"; do
+        line=${line%%#*}
+        read -r -a words <<<"$line"
+        [[ $line == *" train "* ]] && words+=("${quick[@]}")
+        "${words[@]}" >out 2>err
+        verdict "$1: ${words[*]}" $?
+        [[ $line != *" train "* ]] || [ -s runs/latest/subnet.onnx ]
+        verdict "$1: subnet.onnx is there after: ${words[*]}" $?
+    done
+    [ "$(grep -c '^photos/.*: [a-z]* [0-9.]* %' out)" -eq "$2" ]
+    verdict "$1: the last line tells of $2 pictures: $(head -n 1 out)" $?
+}
+recipe plain 240
+recipe parts 300
 
 # predict, which decodes files one by one, and eval, which trains' loader feeds,
 # see the same pictures: as many are right, cropped or padded.

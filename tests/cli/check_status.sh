@@ -122,6 +122,8 @@ expect 2 'train: expected CONFIG.ini' train ''
 expect 2 '-o: the name is empty' train tiny.ini -o ''
 expect 2 'train has no flag --split' train tiny.ini --split val
 expect 2 'check has no flag --verbose' check tiny.ini -v
+expect 2 'data mosaic has no flag --json' data mosaic --json
+expect 2 'data write has no flag --json' data write --json
 expect 2 "cannot stand beside it" train tiny.ini --resume run
 expect 2 '-s or --seed cannot stand beside it' train --resume run -s run.seed=2
 expect 2 '-o cannot stand beside it' train --resume run -o x
