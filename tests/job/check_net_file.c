@@ -207,7 +207,7 @@ static void exports_tell_of_fitting(void **state)
                 .from = write_net_of(dir, 3, SIDE, SIDE, SN_DATA_FOLDER,
                                      (enum sn_fit)fit),
                 .raw = raw,
-                .threads = 1};
+                .threads = 4};
             check_ok(sn_export_file(&e, &q, &err), &err);
             check_ok(sn_onnx_open(&m, e.to, &err), &err);
             assert_string_equal(sn_onnx_text(m, "size"), "16");
