@@ -12,17 +12,6 @@ struct bands {
     struct sn_band x, dy;
 };
 
-/* Rows of x that `step` output rows read; of dy that backward reads. */
-static int x_room(const struct sn_stage *s, int step)
-{
-    return (step - 1) * s->window.stride + s->window.k;
-}
-
-static int dy_room(const struct sn_stage *s, int step)
-{
-    return step + s->window.k;
-}
-
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
     const struct sn_window *w = &s->window;
@@ -30,10 +19,12 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     const ptrdiff_t dy = (ptrdiff_t)(w->ow + 2 * w->left) * s->out->c;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
-    sn_plan_raise(&plan->need.load,
-                  sn_band_values(s->in, x_room(s, s->step), w->left, s->in->c));
-    sn_plan_raise(&plan->need.grad, sn_band_values(s->out, dy_room(s, s->step),
-                                                   w->left, s->out->c));
+    sn_plan_raise(
+        &plan->need.load,
+        sn_band_values(s->in, sn_stage_x_rows(s, s->step), w->left, s->in->c));
+    sn_plan_raise(&plan->need.grad,
+                  sn_band_values(s->out, sn_stage_dy_rows(s, s->step), w->left,
+                                 s->out->c));
 }
 
 /* Rows of x that output rows [first, next) read. */
@@ -42,14 +33,14 @@ static void slide_x(const struct sn_stage *s, const struct sn_unit *unit,
 {
     const struct sn_window *w = &s->window;
     const int top = first * w->stride - w->top;
-    sn_band_slide(x, unit->k, in, top, top + x_room(s, next - first));
+    sn_band_slide(x, unit->k, in, top, top + sn_stage_x_rows(s, next - first));
 }
 
 static struct sn_band x_band(const struct sn_stage *s,
                              const struct sn_unit *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
-                        x_room(s, s->step), s->window.left, s->in->c);
+                        sn_stage_x_rows(s, s->step), s->window.left, s->in->c);
 }
 
 /* y rows [first, next) of image `in` */
@@ -187,10 +178,10 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
 static void bwd(struct sn_stage *s, const struct sn_unit *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
-    struct bands b = {x_band(s, unit),
-                      sn_band_make(s->out, sn_tensor_load_grad,
-                                   unit->scratch->grad, dy_room(s, s->step),
-                                   s->window.left, s->out->c)};
+    struct bands b = {
+        x_band(s, unit),
+        sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
+                     sn_stage_dy_rows(s, s->step), s->window.left, s->out->c)};
     for (int in = images.first; in < images.next; in++) {
         sn_band_rewind(&b.x);
         sn_band_rewind(&b.dy);

@@ -1,13 +1,9 @@
-/* A k x k convolution per channel, band after band of an image. */
+/* A k x k convolution per channel, band after band of an image.  The frames of
+ * the bands spare the kernel every column outside of the image. */
 
 #include <string.h>
 
 #include "nn/band.h"
-
-static int x_room(const struct sn_stage *s, int step)
-{
-    return (step - 1) * s->window.stride + s->window.k;
-}
 
 /* Values between the pixels of a band: an odd number of cache lines, so that
  * the lines of a channel do not crowd into a few sets of the first-level
@@ -15,11 +11,6 @@ static int x_room(const struct sn_stage *s, int step)
 static ptrdiff_t band_col(const struct sn_tensor *t)
 {
     return t->ld / SN_LANES % 2 ? t->ld : t->ld + SN_LANES;
-}
-
-static int dy_room(const struct sn_stage *s, int step)
-{
-    return step + s->window.k;
 }
 
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
@@ -30,10 +21,12 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     const ptrdiff_t dy = (w->ow + 2 * w->left) * col;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
-    sn_plan_raise(&plan->need.load,
-                  sn_band_values(s->in, x_room(s, s->step), w->left, col));
-    sn_plan_raise(&plan->need.grad,
-                  sn_band_values(s->out, dy_room(s, s->step), w->left, col));
+    sn_plan_raise(
+        &plan->need.load,
+        sn_band_values(s->in, sn_stage_x_rows(s, s->step), w->left, col));
+    sn_plan_raise(
+        &plan->need.grad,
+        sn_band_values(s->out, sn_stage_dy_rows(s, s->step), w->left, col));
     sn_plan_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
                                       (size_t)w->w * (size_t)s->in->ld);
 }
@@ -42,11 +35,13 @@ static struct sn_band x_band(const struct sn_stage *s,
                              const struct sn_unit *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
-                        x_room(s, s->step), s->window.left, band_col(s->in));
+                        sn_stage_x_rows(s, s->step), s->window.left,
+                        band_col(s->in));
 }
 
-/* What output rows [first, next) read of x: the rows that the band then holds,
- * between zeros on all sides but the bottom, where the kernel knows them. */
+/* What output rows [first, next) read of x: the rows that the band then holds.
+ * Columns of zeros are in the band; of rows outside of the image the kernel is
+ * told. */
 static struct sn_window slide_x(const struct sn_stage *s,
                                 const struct sn_unit *unit, struct sn_band *x,
                                 int in, int first, int next)
@@ -54,7 +49,7 @@ static struct sn_window slide_x(const struct sn_stage *s,
     const struct sn_window *w = &s->window;
     const int top = first * w->stride - w->top;
     const int from = sn_most(top, 0);
-    const int to = sn_least(top + x_room(s, next - first), w->h);
+    const int to = sn_least(top + sn_stage_x_rows(s, next - first), w->h);
     sn_band_slide(x, unit->k, in, from, to);
     return (struct sn_window){.h = to - from,
                               .w = w->w + 2 * w->left,
@@ -144,9 +139,9 @@ static void bwd(struct sn_stage *s, const struct sn_unit *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
     struct sn_band x = x_band(s, unit);
-    struct sn_band dy =
-        sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
-                     dy_room(s, s->step), s->window.left, band_col(s->out));
+    struct sn_band dy = sn_band_make(
+        s->out, sn_tensor_load_grad, unit->scratch->grad,
+        sn_stage_dy_rows(s, s->step), s->window.left, band_col(s->out));
     if (unit->weights)
         memset(sn_unit_slot(s, unit), 0, s->slot_values * sizeof *s->slots);
     for (int in = images.first; in < images.next; in++) {

@@ -42,6 +42,18 @@ static inline struct sn_images sn_unit_images(const struct sn_stage *s,
                               sn_unit_first(n, unit->u + 1)};
 }
 
+/* Rows of x that `rows` output rows of a k x k convolution read; most rows of
+ * dy that backward reads to give what these bring. */
+static inline int sn_stage_x_rows(const struct sn_stage *s, int rows)
+{
+    return (rows - 1) * s->window.stride + s->window.k;
+}
+
+static inline int sn_stage_dy_rows(const struct sn_stage *s, int rows)
+{
+    return rows + s->window.k;
+}
+
 /* Where the unit's weight gradient goes: [rows, cols] of the weight. */
 static inline sn_real *sn_unit_slot(const struct sn_stage *s,
                                     const struct sn_unit *unit)
