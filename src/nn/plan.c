@@ -20,20 +20,22 @@ void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch)
 
 /* ---- gradients of the tensors between layers ---- */
 
-/* A gradient that is in use: values [at, at + size) of the place. */
+/* A part of the place that is in use: values [at, at + size), by so many
+ * tensors. */
 struct lease {
     size_t at, size;
-    const struct sn_tensor *t;
+    int users;
 };
 
 struct leases {
     struct lease of[SN_MAX_LAYERS]; /* by place */
     int count;
-    size_t most; /* values of the place */
+    size_t most;   /* values of the place */
+    sn_real *base; /* NULL while counting */
 };
 
 /* Gives t the first gap that is large enough. */
-static size_t lease(struct leases *l, const struct sn_tensor *t)
+static void lease(struct leases *l, struct sn_tensor *t)
 {
     const size_t size = sn_tensor_values(t);
     size_t at = 0;
@@ -42,17 +44,30 @@ static size_t lease(struct leases *l, const struct sn_tensor *t)
         at = l->of[i].at + l->of[i].size;
     for (int j = l->count++; j > i; j--)
         l->of[j] = l->of[j - 1];
-    l->of[i] = (struct lease){at, size, t};
+    l->of[i] = (struct lease){at, size, 1};
     sn_plan_raise(&l->most, at + size);
-    return at;
+    t->dz_at = at;
+    t->dz = l->base ? l->base + at : NULL;
+}
+
+/* Gives t the part that `from` has. */
+static void share_lease(struct leases *l, struct sn_tensor *t,
+                        const struct sn_tensor *from)
+{
+    for (int i = 0; i < l->count; i++)
+        l->of[i].users += l->of[i].at == from->dz_at;
+    t->dz_at = from->dz_at;
+    t->dz = from->dz;
 }
 
 static void give_back(struct leases *l, const struct sn_tensor *t)
 {
     int left = 0;
-    for (int i = 0; i < l->count; i++)
-        if (l->of[i].t != t)
+    for (int i = 0; i < l->count; i++) {
+        l->of[i].users -= l->of[i].at == t->dz_at;
+        if (l->of[i].users > 0)
             l->of[left++] = l->of[i];
+    }
     l->count = left;
 }
 
@@ -64,22 +79,57 @@ static int written_by(const struct sn_graph *g, int il)
     return t->readers > 0 ? t->last_reader : g->layers - 1;
 }
 
-/* Walks backward over the layers; sets every dz in `place` (NULL: counts).
+static bool has_grad(const struct sn_layer *layer)
+{
+    return layer->out.wants_grad && layer->out.n > 0;
+}
+
+/* The input of a block that a residual goes around, when layer `is` is the sum
+ * behind it.  The gradients of the sum, of the block and of its input are then
+ * one: the block has read its own before it adds to that of its input. */
+static struct sn_tensor *residual_around(const struct sn_graph *g, int is)
+{
+    const struct sn_sum *s = &g->layer[is].as.sum;
+    if (g->layer[is].id != SN_LAYER_SUM || s->terms != 2 || s->coef[0] ||
+        s->coef[1])
+        return NULL;
+    struct sn_layer *block = &g->layer[is - 1];
+    struct sn_tensor *x = sn_layer_block_input(block);
+    const bool first = s->in[0] == &block->out && s->in[1] == x;
+    const bool second = s->in[1] == &block->out && s->in[0] == x;
+    if (!x || (!first && !second) || block->out.readers != 1 ||
+        x->readers != 2 || !x->wants_grad)
+        return NULL;
+    return x;
+}
+
+/* The places of all gradients that are written in the backward of layer ir. */
+static void lease_of(struct leases *l, struct sn_graph *g, int ir)
+{
+    struct sn_tensor *x = residual_around(g, ir);
+    for (int il = 0; il <= ir; il++) {
+        struct sn_tensor *t = &g->layer[il].out;
+        if (!has_grad(&g->layer[il]) || written_by(g, il) != ir)
+            continue;
+        if (x && (t == x || il == ir - 1))
+            share_lease(l, t, &g->layer[ir].out);
+        else
+            lease(l, t);
+    }
+}
+
+/* Walks backward over the layers; sets every dz in `base` (NULL: counts).
  * Returns the values of the place. */
-static size_t place_gradients(struct sn_graph *g, sn_real *place)
+static size_t place_gradients(struct sn_graph *g, sn_real *base)
 {
     struct leases l;
     l.count = 0;
     l.most = 0;
+    l.base = base;
     for (int ir = g->layers - 1; ir >= 0; ir--) {
-        for (int il = 0; il <= ir; il++) {
-            struct sn_tensor *t = &g->layer[il].out;
-            if (!t->wants_grad || t->n == 0 || written_by(g, il) != ir)
-                continue;
-            const size_t at = lease(&l, t);
-            t->dz = place ? place + at : NULL;
-        }
-        give_back(&l, &g->layer[ir].out);
+        lease_of(&l, g, ir);
+        if (has_grad(&g->layer[ir]))
+            give_back(&l, &g->layer[ir].out);
     }
     return l.most;
 }

@@ -8,7 +8,7 @@
  * gradients of units, and a weight as backward reads it; and the wide tensors
  * of one block that do not outlive it, their gradients first of all.  The
  * gradients of the narrow tensors between layers lie in one more place, each
- * from its last reader's backward to its writer's.
+ * from its last reader's backward to its writer's; a residual's three are one.
  *
  * A block may also forget its wide tensors behind forward and compute them
  * again in backward, from the tensor in front of them and the statistics it

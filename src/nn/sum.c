@@ -71,8 +71,10 @@ static void bwd_term(struct sn_sum *s, const struct sn_tensor *out, int i,
                         x->bn ? x->act : SN_ACT_NONE, out->c, rows);
     if (!x->wants_grad)
         return;
-    k->load(x->dz + row * x->ld, x->ld, dout, out->ld, NULL, NULL, SN_ACT_NONE,
-            s->coef[i] ? *s->coef[i] : 1, sn_tensor_adds(x), out->c, rows);
+    if (x->dz != out->dz) /* else it is there already (plan.c) */
+        k->load(x->dz + row * x->ld, x->ld, dout, out->ld, NULL, NULL,
+                SN_ACT_NONE, s->coef[i] ? *s->coef[i] : 1, sn_tensor_adds(x),
+                out->c, rows);
     sn_tensor_added(k, x, u, row, rows);
 }
 

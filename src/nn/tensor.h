@@ -75,6 +75,7 @@ struct sn_tensor {
     sn_act act;       /* pending behind bn */
     int readers;      /* layers that read it */
     int grads_seen;   /* of them, how many have added their gradient */
+    size_t dz_at;     /* between layers: dz, in its place (plan.c) */
     int last_reader; /* between layers: index of the last layer that reads it */
     bool wants_grad;
     bool kept; /* inside a block: y outlives forward; else it is made again */

@@ -42,6 +42,17 @@ static inline void sn_wide_plan(struct sn_tensor *t, struct sn_plan *plan,
         t->dz = sn_wide_take(t, plan, at);
 }
 
+/* The tensor a block reads; NULL for what is no block of several stages. */
+static inline struct sn_tensor *sn_layer_block_input(struct sn_layer *layer)
+{
+    if (layer->id == SN_LAYER_FUSED)
+        return layer->as.fused.dense.in;
+    if (layer->id != SN_LAYER_IBN)
+        return NULL;
+    const struct sn_ibn *b = &layer->as.ibn;
+    return b->expands ? b->expand.in : b->depth.in;
+}
+
 /* A wide tensor of some block, and what it costs to make it again. */
 struct sn_wide {
     struct sn_tensor *t;
