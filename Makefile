@@ -20,13 +20,13 @@ CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
             -ffp-contract=fast $(WARNINGS) $(WERROR) $(EXTRA)
 
 # ---- sources: a file in a room's folder is part of the build ----
-SIMD    := $(if $(filter x86_64,$(shell uname -m)),avx2 avx512)
+SIMD    := portable $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
 KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
            $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
            $(wildcard datasets/*.c)
 # The double-precision build of the gradient checks: what they look at.
-F64_SRC := $(filter-out kernels/blas/% kernels/avx%,$(KERNELS)) \
+F64_SRC := $(filter-out kernels/blas/% $(SIMD:%=kernels/%/%),$(KERNELS)) \
            $(foreach r,base nn optim target search task,$(wildcard src/$r/*.c))
 ROOMS   ?= *
 CHECK_SRC := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.c))
@@ -113,9 +113,9 @@ $(GRADS): $(BUILD)/f64/%: $(BUILD)/f64/%.o $(BUILD)/f64/tests/check.o $(LIB64)
 $(CHECKS) $(GRADS):
 	$(QUIET)$(CC) $(CFLAGS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 
+$(BUILD)/kernels/portable/%.o: CFLAGS += -ffp-contract=off -Wno-psabi
 $(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
-$(BUILD)/kernels/avx512/%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq \
-                                       -mavx512vl -mfma
+$(BUILD)/kernels/avx512/%.o: CFLAGS += $(addprefix -mavx512,f bw dq vl) -mfma
 # The writer of JPEGs in there shifts into the sign, as is the custom.
 $(BUILD)/datasets/image_stb.o: CFLAGS += -fno-sanitize=shift
 $(BUILD)/tests/%.o $(BUILD)/f64/tests/%.o: CPPFLAGS += -Itests

@@ -39,8 +39,8 @@ struct bench {
 static const char usage[] =
     "usage: kernels [--shapes FILE] [--only NAME,...]\n"
     "               [--pass fwd,bwd_data,bwd_weight] [--precision f32]\n"
-    "               [--threads N] [--isa ref|avx2|avx512] [--seconds S]\n"
-    "               [--fused] [--csv]\n"
+    "               [--threads N] [--isa ref|portable|avx2|avx512]\n"
+    "               [--seconds S] [--fused] [--csv]\n"
     "--fused    with a batch-norm and ReLU6 pending on input and output\n"
     "--csv      name,pass,precision,isa,variant,ms,gflops,share_of_peak\n"
     "--seconds  of timing, for each pass of each shape\n";

@@ -288,8 +288,8 @@ static void print_result(const struct bench *b, const struct result *r)
 
 static const char usage[] =
     "usage: step --net A|B|C|D | --arch FILE [--batch N] [--threads N]\n"
-    "            [--precision f32] [--steps N] [--isa ref|avx2|avx512]\n"
-    "            [--profile] [--json]\n";
+    "            [--precision f32] [--steps N] [--profile] [--json]\n"
+    "            [--isa ref|portable|avx2|avx512]\n";
 
 /* What no flag said: the batches of the numbers the project is held to. */
 static int usual_batch(char net)

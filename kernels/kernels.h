@@ -193,11 +193,17 @@ struct sn_kernels {
     sn_dwconv_bwd_data_fn *dwconv_bwd_data;
     sn_dwconv_bwd_weight_fn *dwconv_bwd_weight;
     sn_sgd_fn *sgd;
-    const char *isa; /* the highest that filled slots: ref, avx2 or avx512 */
+    const char *isa; /* the highest that filled slots, by its name */
 };
 
-/* Instruction sets, a bit each; `ref` is always there. */
-enum { SN_ISA_REF = 0, SN_ISA_AVX2 = 1, SN_ISA_AVX512 = 2 };
+/* Instruction sets, a bit each; the reference is always there, and plain
+ * vectors are wherever the compiler goes. */
+enum {
+    SN_ISA_REF = 0,
+    SN_ISA_PORTABLE = 1,
+    SN_ISA_AVX2 = 2,
+    SN_ISA_AVX512 = 4
+};
 
 /* Fills every slot: the reference first, OpenBLAS for gemm (in the float build,
  * and not for SN_ISA_REF alone), then each instruction set of `isa` on top. */
@@ -206,8 +212,9 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa);
 /* What processor and operating system both allow, as SN_ISA_ bits (cpu.c). */
 unsigned sn_cpu_isa(void);
 
-/* Lowers `allowed` to the set named "ref", "avx2" or "avx512" and those below
- * it; -1 when the name is none of these, -2 when `allowed` lacks it. */
+/* Lowers `allowed` to the set named "ref", "portable", "avx2" or "avx512" and
+ * those below it; -1 when the name is none of these, -2 when `allowed` lacks
+ * it. */
 int sn_cpu_lower(unsigned allowed, const char *name, unsigned *isa);
 
 #endif

@@ -14,6 +14,11 @@ sn_kernels_fill_fn sn_gemm_fill_ref, sn_product_fill_ref, sn_dwconv_fill_ref,
 
 sn_kernels_fill_fn sn_kernels_fill_blas; /* gemm */
 
+sn_kernels_fill_fn sn_kernels_fill_portable; /* all but gemm */
+sn_kernels_fill_fn sn_product_fill_portable, sn_dwconv_fill_portable,
+    sn_bn_fill_portable, sn_act_fill_portable, sn_reduce_fill_portable,
+    sn_update_fill_portable;
+
 sn_kernels_fill_fn sn_kernels_fill_avx2; /* all but gemm */
 sn_kernels_fill_fn sn_product_fill_avx2, sn_dwconv_fill_avx2, sn_bn_fill_avx2,
     sn_act_fill_avx2, sn_reduce_fill_avx2, sn_update_fill_avx2;

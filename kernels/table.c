@@ -13,6 +13,8 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa)
 #ifndef SN_DOUBLE
     if (isa != SN_ISA_REF)
         sn_kernels_fill_blas(k);
+    if (isa & SN_ISA_PORTABLE)
+        sn_kernels_fill_portable(k);
 #endif
 #if !defined SN_DOUBLE && defined __x86_64__
     if (isa & SN_ISA_AVX2)

@@ -1,2 +1,4 @@
 /* Column sums: vec/reduce.inc.h at the width of AVX-512. */
+#include "kernels/avx512/width.h"
+
 #include "kernels/vec/reduce.inc.h"

@@ -7,7 +7,11 @@
  * cache, and a panel of b is walked again and again from the first.
  *
  * A value is one chain of v_fma in the order of its terms, whichever tile it
- * falls into. */
+ * falls into.
+ *
+ * Where the width has a half, a last vector of so few channels is half a
+ * vector: processors that split a wide operation in two then compute no lanes
+ * that nobody wants. */
 #include "kernels/kernels_internal.h"
 
 #include "kernels/vec/vec.h"
@@ -18,50 +22,73 @@ struct ahead {
     ptrdiff_t step; /* bytes; at most a line, so that none is left out */
 };
 
-/* One tile of mr pixels and nr vectors, the last of them partial unless `full`;
- * `touching`: the values of a of one term lie together. */
+/* The last vector of a tile: some of its lanes count, all do, or no more than
+ * half a vector has. */
+enum last { PARTIAL, FULL, HALF, LASTS };
+
+/* x in every lane, for nr vectors; of a single one the load of x is part of its
+ * v_fma, where the processor has that. */
+V_INLINE v_f32 broadcast(float x, const int nr)
+{
+    return nr > 1 ? v_hold(v_set(x)) : v_set(x);
+}
+
+/* One tile of mr pixels and nr vectors; `touching`: the values of a of one term
+ * lie together. */
 V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
                            const float *a, const float *b, float *c, v_mask m,
-                           const int mr, const int nr, const int full,
+                           const int mr, const int nr, const enum last last,
                            const int touching)
 {
     const char *line = ahead->at;
     const ptrdiff_t line_step = ahead->step;
     const ptrdiff_t a_m = touching ? 1 : p->a_m;
+    const int wide = last == HALF ? nr - 1 : nr; /* vectors that are whole */
     v_f32 sum[V_MR][V_NR];
+    v_half half[V_MR];
 
     V_UNROLL
     for (int im = 0; im < mr; im++) {
         V_UNROLL
-        for (int iv = 0; iv < nr; iv++)
+        for (int iv = 0; iv < wide; iv++)
             sum[im][iv] = v_zero();
+        half[im] = v_low(v_zero());
     }
     for (int is = 0; is < p->segs; is++, a += p->a_seg, b += p->b_seg) {
         const float *as = a, *bs = b;
         for (int ik = 0; ik < p->len; ik++, as += p->a_k, bs += p->b_k) {
             v_f32 bv[V_NR];
+            v_half bh = v_low(v_zero());
             v_soon(line);
             line += line_step;
             V_UNROLL
-            for (int iv = 0; iv < nr; iv++)
-                bv[iv] =
-                    v_hold(v_get(bs + iv * V_WIDTH, m, full || iv < nr - 1));
+            for (int iv = 0; iv < wide; iv++)
+                bv[iv] = v_hold(v_get(bs + iv * V_WIDTH, m,
+                                      last != PARTIAL || iv < nr - 1));
+            if (last == HALF)
+                bh = v_half_get(bs + wide * V_WIDTH, m);
             V_UNROLL
             for (int im = 0; im < mr; im++) {
-                const v_f32 av = v_hold(v_set(as[im * a_m]));
+                const float x = as[im * a_m];
+                const v_f32 av = broadcast(x, nr);
+                const v_half ah = nr > 1 ? v_low(av) : v_half_set(x);
                 V_UNROLL
-                for (int iv = 0; iv < nr; iv++)
+                for (int iv = 0; iv < wide; iv++)
                     sum[im][iv] = v_fma(av, bv[iv], sum[im][iv]);
+                if (last == HALF)
+                    half[im] = v_half_fma(ah, bh, half[im]);
             }
         }
     }
     ahead->at = line;
     V_UNROLL
     for (int im = 0; im < mr; im++) {
+        if (last == HALF)
+            sum[im][wide] = v_whole(half[im]);
         V_UNROLL
         for (int iv = 0; iv < nr; iv++) {
             float *to = c + im * p->c_m + iv * V_WIDTH;
-            const int whole = full || iv < nr - 1;
+            const int whole = last == FULL || iv < nr - 1;
             v_f32 v = sum[im][iv];
             if (p->add)
                 v = v_add(v_get(to, m, whole), v);
@@ -74,17 +101,27 @@ typedef void product_tile_fn(const struct sn_product *p, struct ahead *ahead,
                              const float *a, const float *b, float *c,
                              v_mask m);
 
-#define TILE(name, mr, nr, full, touching)                                     \
+#define TILE(name, mr, nr, last, touching)                                     \
     static void name(const struct sn_product *p, struct ahead *ahead,          \
                      const float *a, const float *b, float *c, v_mask m)       \
     {                                                                          \
-        product_tile(p, ahead, a, b, c, m, mr, nr, full, touching);            \
+        product_tile(p, ahead, a, b, c, m, mr, nr, last, touching);            \
     }
+#if V_HALF > 0
+#    define TILE_HALF(name, mr, nr)                                            \
+        TILE(name##_hp, mr, nr, HALF, 0)                                       \
+        TILE(name##_ht, mr, nr, HALF, 1)
+#    define HALVES(name) name##_hp, name##_ht
+#else
+#    define TILE_HALF(name, mr, nr)
+#    define HALVES(name) NULL, NULL
+#endif
 #define TILE_KINDS(name, mr, nr)                                               \
-    TILE(name##_pp, mr, nr, 0, 0)                                              \
-    TILE(name##_pt, mr, nr, 0, 1)                                              \
-    TILE(name##_fp, mr, nr, 1, 0)                                              \
-    TILE(name##_ft, mr, nr, 1, 1)
+    TILE(name##_pp, mr, nr, PARTIAL, 0)                                        \
+    TILE(name##_pt, mr, nr, PARTIAL, 1)                                        \
+    TILE(name##_fp, mr, nr, FULL, 0)                                           \
+    TILE(name##_ft, mr, nr, FULL, 1)                                           \
+    TILE_HALF(name, mr, nr)
 #define TILE_ROW(name, nr)                                                     \
     TILE_KINDS(name##_most, V_MR, nr)                                          \
     TILE_KINDS(name##_4, 4, nr)                                                \
@@ -97,23 +134,20 @@ TILE_ROW(tile_2, 2)
 TILE_ROW(tile_3, 3)
 #endif
 
-/* Heights of tiles, and the tiles: [vectors - 1][height][full][touching]. */
+/* Heights of tiles, and the tiles: [vectors - 1][height][2*last + touching]. */
 enum { HEIGHTS = 4 };
 static const int heights[HEIGHTS] = {V_MR, 4, 2, 1};
 
 #define KINDS(name)                                                            \
     {                                                                          \
-        {name##_pp, name##_pt},                                                \
-        {                                                                      \
-            name##_fp, name##_ft                                               \
-        }                                                                      \
+        name##_pp, name##_pt, name##_fp, name##_ft, HALVES(name)               \
     }
 #define ROW(name)                                                              \
     {                                                                          \
         KINDS(name##_most), KINDS(name##_4), KINDS(name##_2), KINDS(name##_1)  \
     }
 
-static product_tile_fn *const tiles[V_NR][HEIGHTS][2][2] = {
+static product_tile_fn *const tiles[V_NR][HEIGHTS][2 * LASTS] = {
     ROW(tile_1),
     ROW(tile_2),
 #if V_NR > 2
@@ -126,15 +160,18 @@ static void product_panel(const struct sn_product *p, struct ahead *ahead,
                           int in, int nr)
 {
     const int left = p->n - in - (nr - 1) * V_WIDTH;
-    const int full = left >= V_WIDTH, touching = p->a_m == 1;
-    const v_mask m = v_tail(full ? 0 : left);
+    const int touching = p->a_m == 1;
+    const enum last last = left >= V_WIDTH  ? FULL
+                           : left <= V_HALF ? HALF
+                                            : PARTIAL;
+    const v_mask m = v_tail(last == FULL ? 0 : left);
 
     for (int ir = 0; ir < p->rows; ir++) {
         const float *a = p->a + ir * p->a_row;
         float *c = p->c + ir * p->c_row + in;
         int im = 0;
         for (int i = 0; i < HEIGHTS; i++) {
-            product_tile_fn *const tile = tiles[nr - 1][i][full][touching];
+            product_tile_fn *const tile = tiles[nr - 1][i][2 * last + touching];
             for (; p->m - im >= heights[i]; im += heights[i])
                 tile(p, ahead, a + im * p->a_m, p->b + in, c + im * p->c_m, m);
         }

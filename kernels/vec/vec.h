@@ -1,205 +1,87 @@
 #ifndef SN_VEC_H
 #define SN_VEC_H
 
-/* A vector of floats at the width of the instruction set that this file is
- * compiled for: the one place that knows intrinsics.  The bodies beside it
- * (*.inc.h) are written once in these words and compiled in avx2/ and avx512/.
+/* A vector of floats at the width of an instruction set.  The bodies beside
+ * this file (*.inc.h) are written once in these words.  Each folder that
+ * compiles them has a width.h, included before the body, which defines
  *
- * Ragged tails: `v_tail(n)` selects the first n lanes.  A body is an inline
- * function with a constant parameter `full`, called once with 1 for whole
- * vectors and once with 0 for the last, partial one; v_get and v_put then read
- * and write nothing beyond the selected lanes, and read 0 there.
+ *   V_NAME(op)        op with the name of the folder behind it
+ *   V_WIDTH           lanes of a vector
+ *   V_REGISTERS       vectors that the processor holds
+ *   V_GROUP           channel vectors that share one walk over the rows
+ *   V_MR, V_NR        a product's tile: pixels, channel vectors (V_NR a macro)
+ *   v_f32, v_mask     a vector; which of its lanes are selected
+ *   v_tail(n)         the first n lanes, n < V_WIDTH
+ *   v_get(p, m, full)     the vector at p (any address)
+ *   v_put(p, a, m, full)  a, written there
+ *   v_set(x)          x in every lane
+ *   v_add(a, b)  v_sub(a, b)  v_mul(a, b)
+ *   v_fma(a, b, c)    a*b + c; rounded once where the processor can
+ *   v_min(a, b)  v_max(a, b)  the smaller, the greater; b if either is NaN
+ *   v_less(a, b)      a < b, as a mask; false for NaN
+ *   v_select(m, a, b) a where m is set, b elsewhere
+ *   v_widen(sum, a)   sum[i] += a[i] in double, all lanes
+ *   v_hold(a)         a, kept in a register: a value that is loaded once and
+ *                     used several times GCC would otherwise load again for
+ *                     each use, as a memory operand
+ *
+ * A width of which some processors make two operations also defines its half:
+ *
+ *   V_HALF, v_half        lanes (a macro); a vector of so many
+ *   v_low(a)              the lower half of a vector
+ *   v_whole(h)            the vector with h in its lower half, else 0
+ *   v_half_set(x)  v_half_get(p, m)  v_half_fma(a, b, c)
+ *
+ * What holds at any width is below.
+ *
+ * Ragged tails: a body is an inline function with a constant parameter `full`,
+ * called once with 1 for whole vectors and once with 0 for the last, partial
+ * one; v_get and v_put then read and write nothing beyond the selected lanes,
+ * and read 0 there.
  *
  * Bodies multiply and add through v_fma alone, never by v_mul followed by
  * v_add: under -ffp-contract=fast the compiler may fuse such a pair in one copy
  * of a body and not in another, and a value would depend on which copy, that
  * is on its place in a row, computed it. */
 
-#include <immintrin.h>
+#include <stddef.h>
 
-#define V_INLINE static inline __attribute__((always_inline))
+#include "kernels/vec/compile.h"
 
-/* Before a loop of constant length: its arrays become registers. */
-#define V_UNROLL _Pragma("GCC unroll 32")
-
-#if defined __AVX512F__
-
-#    define V_NAME(op) op##_avx512
-enum {
-    V_WIDTH = 16,
-    V_GROUP = 4, /* channel vectors that share one walk over the rows */
-    V_MR = 8,    /* pixels of a product's tile */
-    V_REGISTERS = 32
-};
-#    define V_NR 3 /* channel vectors of a product's tile */
-typedef __m512 v_f32;
-typedef __mmask16 v_mask;
-
-V_INLINE v_mask v_tail(int n)
-{
-    return (v_mask)((1u << n) - 1u);
-}
-
-V_INLINE v_f32 v_set(float x)
-{
-    return _mm512_set1_ps(x);
-}
-
-V_INLINE v_f32 v_get(const float *p, v_mask m, int full)
-{
-    return full ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(m, p);
-}
-
-V_INLINE void v_put(float *p, v_f32 a, v_mask m, int full)
-{
-    if (full)
-        _mm512_storeu_ps(p, a);
-    else
-        _mm512_mask_storeu_ps(p, m, a);
-}
-
-V_INLINE v_f32 v_add(v_f32 a, v_f32 b)
-{
-    return _mm512_add_ps(a, b);
-}
-
-V_INLINE v_f32 v_sub(v_f32 a, v_f32 b)
-{
-    return _mm512_sub_ps(a, b);
-}
-
-V_INLINE v_f32 v_mul(v_f32 a, v_f32 b)
-{
-    return _mm512_mul_ps(a, b);
-}
-
-/* a*b + c, rounded once */
-V_INLINE v_f32 v_fma(v_f32 a, v_f32 b, v_f32 c)
-{
-    return _mm512_fmadd_ps(a, b, c);
-}
-
-/* The smaller, the greater; b if either is NaN. */
-V_INLINE v_f32 v_min(v_f32 a, v_f32 b)
-{
-    return _mm512_min_ps(a, b);
-}
-
-V_INLINE v_f32 v_max(v_f32 a, v_f32 b)
-{
-    return _mm512_max_ps(a, b);
-}
-
-V_INLINE v_mask v_less(v_f32 a, v_f32 b)
-{
-    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
-}
-
-/* a where m is set, b elsewhere */
-V_INLINE v_f32 v_select(v_mask m, v_f32 a, v_f32 b)
-{
-    return _mm512_mask_blend_ps(m, b, a);
-}
-
-/* sum[i] += a[i] of the first 8 lanes and of the last 8 */
-V_INLINE void v_widen(double *sum, v_f32 a)
-{
-    const __m512d lo = _mm512_cvtps_pd(_mm512_castps512_ps256(a));
-    const __m512d hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
-    _mm512_storeu_pd(sum, _mm512_add_pd(_mm512_loadu_pd(sum), lo));
-    _mm512_storeu_pd(sum + 8, _mm512_add_pd(_mm512_loadu_pd(sum + 8), hi));
-}
-
-#elif defined __AVX2__ && defined __FMA__
-
-#    define V_NAME(op) op##_avx2
-enum {
-    V_WIDTH = 8,
-    V_GROUP = 2, /* half as many registers as with AVX-512 */
-    V_MR = 6,
-    V_REGISTERS = 16
-};
-#    define V_NR       2
-typedef __m256 v_f32;
-typedef __m256i v_mask;
-
-V_INLINE v_mask v_tail(int n)
-{
-    static const int lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    return _mm256_loadu_si256((const __m256i_u *)(lanes + 8 - n));
-}
-
-V_INLINE v_f32 v_set(float x)
-{
-    return _mm256_set1_ps(x);
-}
-
-V_INLINE v_f32 v_get(const float *p, v_mask m, int full)
-{
-    return full ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, m);
-}
-
-V_INLINE void v_put(float *p, v_f32 a, v_mask m, int full)
-{
-    if (full)
-        _mm256_storeu_ps(p, a);
-    else
-        _mm256_maskstore_ps(p, m, a);
-}
-
-V_INLINE v_f32 v_add(v_f32 a, v_f32 b)
-{
-    return _mm256_add_ps(a, b);
-}
-
-V_INLINE v_f32 v_sub(v_f32 a, v_f32 b)
-{
-    return _mm256_sub_ps(a, b);
-}
-
-V_INLINE v_f32 v_mul(v_f32 a, v_f32 b)
-{
-    return _mm256_mul_ps(a, b);
-}
-
-V_INLINE v_f32 v_fma(v_f32 a, v_f32 b, v_f32 c)
-{
-    return _mm256_fmadd_ps(a, b, c);
-}
-
-V_INLINE v_f32 v_min(v_f32 a, v_f32 b)
-{
-    return _mm256_min_ps(a, b);
-}
-
-V_INLINE v_f32 v_max(v_f32 a, v_f32 b)
-{
-    return _mm256_max_ps(a, b);
-}
-
-V_INLINE v_mask v_less(v_f32 a, v_f32 b)
-{
-    return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ));
-}
-
-V_INLINE v_f32 v_select(v_mask m, v_f32 a, v_f32 b)
-{
-    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m));
-}
-
-V_INLINE void v_widen(double *sum, v_f32 a)
-{
-    const __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(a));
-    const __m256d hi = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
-    _mm256_storeu_pd(sum, _mm256_add_pd(_mm256_loadu_pd(sum), lo));
-    _mm256_storeu_pd(sum + 4, _mm256_add_pd(_mm256_loadu_pd(sum + 4), hi));
-}
-
-#else
-#    error "vec/ is compiled in avx2/ or avx512/, with the flags of that folder"
+#ifndef V_NAME
+#    error "include the width.h of the folder before the body"
 #endif
 
-/* What follows holds at any width. */
+#ifndef V_HALF
+/* No half: the words are there, for vectors that are as good as whole. */
+#    define V_HALF 0
+typedef v_f32 v_half;
+
+V_INLINE v_half v_low(v_f32 a)
+{
+    return a;
+}
+
+V_INLINE v_f32 v_whole(v_half h)
+{
+    return h;
+}
+
+V_INLINE v_half v_half_set(float x)
+{
+    return v_set(x);
+}
+
+V_INLINE v_half v_half_get(const float *p, v_mask m)
+{
+    return v_get(p, m, 0);
+}
+
+V_INLINE v_half v_half_fma(v_half a, v_half b, v_half c)
+{
+    return v_fma(a, b, c);
+}
+#endif
 
 enum {
     /* Rows walked at a time: few enough to sum in float before the sum goes to
@@ -227,14 +109,6 @@ V_INLINE ptrdiff_t v_rows(ptrdiff_t left)
 V_INLINE v_f32 v_zero(void)
 {
     return v_set(0.0f);
-}
-
-/* a, kept in a register: a value that is loaded once and used several times
- * GCC would otherwise load again for each use, as a memory operand. */
-V_INLINE v_f32 v_hold(v_f32 a)
-{
-    __asm__("" : "+v"(a));
-    return a;
 }
 
 /* sum[i] += a[i] for the first n lanes */

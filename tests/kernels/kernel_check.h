@@ -40,8 +40,9 @@ static const struct {
     unsigned set;
 } kernel_isa[] = {
     {"ref", SN_ISA_REF},
-    {"avx2", SN_ISA_AVX2},
-    {"avx512", SN_ISA_AVX2 | SN_ISA_AVX512},
+    {"portable", SN_ISA_PORTABLE},
+    {"avx2", SN_ISA_PORTABLE | SN_ISA_AVX2},
+    {"avx512", SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512},
 };
 
 struct kernel_case { /* a test at one instruction set */
@@ -288,9 +289,10 @@ static inline void near_double(double got, double want, double tol)
 
 /* ---- extents every operation is tried with ---- */
 
-/* Around the widths 8 and 16 and their groups, and primes. */
-static const int some_channels[] = {0,  1,  3,  7,  8,  9,  15, 16, 17, 23,
-                                    31, 32, 33, 61, 64, 65, 72, 96, 97, 144};
+/* Around the widths 4, 8 and 16 and their groups, and primes. */
+static const int some_channels[] = {0,  1,  3,  4,  5,  7,  8,  9,
+                                    15, 16, 17, 23, 31, 32, 33, 61,
+                                    64, 65, 72, 96, 97, 144};
 
 /* Around the 128 rows that a block has. */
 static const int some_rows[] = {0, 1, 2, 7, 16, 127, 128, 129, 300};
