@@ -103,11 +103,12 @@ static struct sn_tensor *residual_around(const struct sn_graph *g, int is)
     return x;
 }
 
-/* The places of all gradients that are written in the backward of layer ir. */
+/* The places of all gradients that are written in the backward of layer ir; its
+ * own comes first where nobody reads it. */
 static void lease_of(struct leases *l, struct sn_graph *g, int ir)
 {
     struct sn_tensor *x = residual_around(g, ir);
-    for (int il = 0; il <= ir; il++) {
+    for (int il = ir; il >= 0; il--) {
         struct sn_tensor *t = &g->layer[il].out;
         if (!has_grad(&g->layer[il]) || written_by(g, il) != ir)
             continue;
