@@ -136,12 +136,12 @@ typedef void sn_bias_grad_fn(double *db, const sn_real *dy, ptrdiff_t dy_p,
  * (jh, jw) meet input pixel (ih*stride + jh - top, iw*stride + jw - left);
  * outside of [0, h) x [0, w) the input counts as 0. */
 struct sn_window {
-    int h, w;   /* input pixels */
-    int oh, ow; /* output pixels */
-    int k;      /* taps in each direction, >= 1 */
-    int stride; /* >= 1 */
-    int top;    /* zeros before the first row */
-    int left;   /* zeros before the first column */
+    int h, w;             /* input pixels */
+    int oh, ow;           /* output pixels */
+    int k;                /* taps in each direction, >= 1 */
+    int stride;           /* >= 1 */
+    int top;              /* zeros before the first row */
+    int left;             /* zeros before the first column */
     int x_pitch, y_pitch; /* pixels from row to row of x, of y: >= w, ow */
 };
 
