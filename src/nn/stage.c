@@ -41,7 +41,7 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
         .out = out,
         .weight = weight,
         .tap_row = tap_row,
-        .window = {in->h, in->w, oh, ow, k, stride, pad, pad}};
+        .window = {in->h, in->w, oh, ow, k, stride, pad, pad, in->w, ow}};
     sn_tensor_shape(out, in->n, oh, ow, cout);
     in->readers++;
 }
