@@ -9,14 +9,14 @@
 #include "datasets/fingerprint.h"
 #include "datasets/store.h"
 
-enum { N = 6, TEST = 2, BYTES = 4 };
+enum { N = 6, TEST = 2, BYTES = 4, NAME = 16 };
 
 /* A set in memory; and one of files, if `files`. */
 struct fixture {
     struct sn_dataset set;
     struct sn_store store;
     struct sn_entry entry[N + TEST];
-    char names[8 * (N + TEST)];
+    char names[NAME * (N + TEST)];
     uint8_t pixels[(N + TEST) * BYTES];
     int labels[N + TEST];
 };
@@ -29,9 +29,9 @@ static void make(struct fixture *f, bool files)
         snprintf(f->set.class_name[i], SN_CLASS_NAME, "class%d", i);
     for (int i = 0; i < N + TEST; i++) {
         f->labels[i] = i % 3;
-        f->entry[i] = (struct sn_entry){(size_t)i * 8, 100 + i, 0, i % 3,
+        f->entry[i] = (struct sn_entry){(size_t)i * NAME, 100 + i, 0, i % 3,
                                         i < N ? SN_IN_TRAIN : SN_IN_TEST};
-        snprintf(f->names + i * 8, 8, "%d.jpg", i);
+        snprintf(f->names + (ptrdiff_t)i * NAME, NAME, "%d.jpg", i);
         for (int ib = 0; ib < BYTES; ib++)
             f->pixels[i * BYTES + ib] = (uint8_t)(i * ib);
     }
@@ -111,7 +111,7 @@ static void of_files(void **state)
     f.set.mean[0] = 0.5f; /* the only word on what is in them */
     changed(&f, &was, "the 6 training images are others");
     f.set.mean[0] = 0;
-    f.names[7 * 8] = 'x';
+    f.names[7 * NAME] = 'x';
     changed(&f, &was, "the 2 test images are others");
 }
 
