@@ -1,35 +1,14 @@
 #!/usr/bin/env bash
 # The benches measure what they say, in the form that scripts read, and refuse
 # what they cannot do.  Nothing here is about speed.
-set -u
-cd "$(dirname "$0")/../.."
-root=$PWD
-bin=${BUILD:-build}/bench
-[[ $bin == /* ]] || bin=$PWD/$bin
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-passed=0 failed=0 skipped=0
+. "$(dirname "$0")/../cli/lib.sh" || exit 1
+bin=$build/bench
 export OMP_NUM_THREADS=2
-
-verdict() { # NAME STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-    fi
-}
 
 # The verdict on the command before, with what it said.
 ended() { # NAME FILE...
     local rc=$?
     verdict "$1: $(head -n 3 "${@:2}")" $rc
-}
-
-skip() { # WHY
-    skipped=$((skipped + 1))
-    echo "skipped: $1"
 }
 
 # refuses CODE 'TEXT' PROGRAM ARGUMENTS...
@@ -231,5 +210,4 @@ refuses 2 'unknown flag --frob' bench-peers.sh --frob 1
 refuses 2 '--pairs is unknown or needs a value' bench-peers.sh --pairs
 refuses 2 'cannot be written' bench-peers.sh --out "$work/no/where.csv"
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

@@ -1,44 +1,7 @@
 #!/usr/bin/env bash
 # Images that are not those of the training any more: a run does not go on with
 # them, eval refuses other classes and tells of other images.
-set -u
-cd "$(dirname "$0")/../.."
-supernet=${BUILD:-build}/supernet
-[[ $supernet == /* ]] || supernet=$PWD/$supernet
-root=$PWD
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0
-export OMP_NUM_THREADS=1 XDG_CACHE_HOME=$work/cache
-
-verdict() { # NAME STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-        sed 's/^/    /' out err
-    fi
-}
-
-# expect CODE 'REGEX' ARGUMENTS...: the status, and what stderr says.
-expect() {
-    local code=$1 text=$2 got
-    shift 2
-    "$supernet" "$@" >out 2>err </dev/null
-    got=$?
-    [ $got -eq "$code" ] && grep -qE -- "$text" err
-    verdict "supernet $*: status $got, expected $code; '$text'" $?
-}
-
-# shows 'REGEX' ARGUMENTS...: ends well, and stdout says so.
-shows() {
-    local text=$1
-    shift
-    "$supernet" "$@" >out 2>err </dev/null && grep -qE -- "$text" out
-    verdict "supernet $* shows '$text'" $?
-}
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # silent ARGUMENTS...: ends well, and has nothing to note.
 silent() {
@@ -162,5 +125,4 @@ wait $pid
 [ $? -eq 130 ]
 verdict 'with the images as they were it goes on' $?
 
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+finish

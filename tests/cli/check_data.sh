@@ -2,48 +2,7 @@
 # Images of one's own from the command line: data write, check and mosaic, and
 # training on folders and lists: the same bits from every cache, at any number
 # of threads, killed and gone on with.
-set -u
-cd "$(dirname "$0")/../.."
-supernet=${BUILD:-build}/supernet
-[[ $supernet == /* ]] || supernet=$PWD/$supernet
-root=$PWD
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
-export OMP_NUM_THREADS=1 XDG_CACHE_HOME=$work/cache
-
-verdict() { # NAME STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-    fi
-}
-
-# expect CODE 'REGEX' ARGUMENTS...: the status, and what stderr says.
-expect() {
-    local code=$1 text=$2 got
-    shift 2
-    timeout 120 "$supernet" "$@" >out 2>err </dev/null
-    got=$?
-    if [ $got -eq "$code" ] && grep -qE -- "$text" err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: supernet $*: status $got, expected $code; '$text' in:"
-        sed 's/^/    /' err
-    fi
-}
-
-# shows 'REGEX' ARGUMENTS...: ends well, and stdout says so.
-shows() {
-    local text=$1
-    shift
-    timeout 120 "$supernet" "$@" >out 2>err </dev/null && grep -qE -- "$text" out
-    verdict "supernet $* shows '$text'" $?
-}
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # ---- write ----
 shows 'scenes: 10 classes, 120 training images, 40 for testing' \
@@ -154,7 +113,6 @@ train() { # DIR ARGUMENTS...
     shift
     timeout 120 "$supernet" train own.ini -q -o "$dir" "$@" >out 2>err
 }
-results() { grep -v '_seconds"' "$1/result.json"; }
 # The weights without the header, which holds the options: `cache` among them.
 weights() { tail -c 4000 "$1/subnet.safetensors"; }
 same() { # RUN: as `ram`?
@@ -230,5 +188,4 @@ wait $pid
 [ $? -eq 3 ] && grep -q 'gone/train/disc/' err
 verdict 'an image that vanished ends the run' $?
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

@@ -1,15 +1,6 @@
 #!/usr/bin/env bash
 # Every way a command can end: its exit status, what it says, what it leaves.
-set -u
-cd "$(dirname "$0")/../.."
-supernet=${BUILD:-build}/supernet
-[[ $supernet == /* ]] || supernet=$PWD/$supernet
-root=$PWD
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-cd "$work"
-passed=0 failed=0 skipped=0
-export OMP_NUM_THREADS=1
+. "$(dirname "$0")/lib.sh" || exit 1
 
 cat >tiny.ini <<INI
 [data]
@@ -39,43 +30,10 @@ epochs = 1
 batch = 16
 INI
 
-verdict() { # NAME STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-    fi
-}
-
-# expect CODE 'REGEX' ARGUMENTS...: the status, and what stderr says.  A status
-# of 128 and more would be a signal.
-expect() {
-    local code=$1 text=$2 got
-    shift 2
-    "$supernet" "$@" >out 2>err </dev/null
-    got=$?
-    if [ $got -eq "$code" ] && grep -qE -- "$text" err; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: supernet $*: status $got, expected $code; '$text' in:"
-        sed 's/^/    /' err
-    fi
-}
-
-# shows 'REGEX' ARGUMENTS...: ends well, and stdout says so.
-shows() {
-    local text=$1
-    shift
-    "$supernet" "$@" >out 2>err </dev/null && grep -qE -- "$text" out
-    verdict "supernet $* shows '$text'" $?
-}
-
 # ---- a run that the other cases look at ----
 "$supernet" train tiny.ini -q -o run >out 2>err
 verdict 'a run' $?
-[ -e run/result.json ] || { cat err; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
+[ -e run/result.json ] || { cat err; finish; exit 1; }
 for file in config.ini env.json log.txt epochs.csv steps.jsonl table.csv \
     values.csv arch.txt checkpoint.safetensors checkpoint.prev.safetensors \
     supernet.safetensors subnet.safetensors subnet.onnx baseline.safetensors \
@@ -240,8 +198,7 @@ expect 6 '\[run\] memory is 1.00 MiB; \[search\] .* bn_group = 2, would fit' \
 expect 6 '\[run\] memory is 200 KiB; no batch is small enough' train tiny.ini \
     -o x6 -s 'run.memory=200 KiB'
 if grep -q __asan_init "$supernet"; then
-    echo 'memory that the system refuses: skipped, the sanitizer needs it all'
-    skipped=$((skipped + 1))
+    skip 'memory that the system refuses: the sanitizer needs it all'
 else
     (
         ulimit -v 600000
@@ -276,8 +233,7 @@ verdict 'the run goes on once there is room' $?
 mkdir locked
 chmod 555 locked
 if [ -w locked ]; then
-    echo 'no permission: skipped, this user may write everywhere'
-    skipped=$((skipped + 2))
+    skip 'no permission: this user may write everywhere' 2
 else
     expect 1 'Permission denied' train tiny.ini -o locked/run
     chmod 000 run/table.csv
@@ -288,8 +244,7 @@ fi
 # ---- resuming under another instruction set ----
 isa=$(sed -n 's/.*"isa": "\(.*\)".*/\1/p' run/env.json)
 if [ "$isa" = ref ]; then
-    echo 'another instruction set: skipped, there is only ref'
-    skipped=$((skipped + 2))
+    skip 'another instruction set: there is only ref' 2
 else
     cp -r run other
     expect 2 "used instruction set $isa.*--force" train --resume other --isa ref
@@ -365,9 +320,7 @@ if command -v python3 >/dev/null; then
     json run,data,search config
     json version,isa,cores info
 else
-    echo '--json: skipped, no python3'
-    skipped=$((skipped + 8))
+    skip '--json: no python3' 8
 fi
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

@@ -1,17 +1,11 @@
 #!/usr/bin/env bash
 # One result for one seed: the same bits with 1, 2 and 4 threads, and unbroken,
 # interrupted, or killed at random moments and gone on with.
-set -u
-cd "$(dirname "$0")/../.."
-supernet=${BUILD:-build}/supernet
-[[ $supernet == /* ]] || supernet=$PWD/$supernet
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. "$(dirname "$0")/../cli/lib.sh" || exit 1
 RANDOM=${SEED:-1}
 
 # A job of a second or two that goes through all phases.
-cat >"$work/tiny.ini" <<INI
+cat >tiny.ini <<INI
 [run]
 checkpoint = 20 ms
 [data]
@@ -21,7 +15,7 @@ test = 60
 size = 16
 augment = flip, translate:2, cutout:4
 [target]
-file = $PWD/configs/targets/ne-1s.ini
+file = $root/configs/targets/ne-1s.ini
 [budget]
 latency = 60 %
 [space]
@@ -45,19 +39,8 @@ arch_split = 0.25
 epochs = 2
 batch = 32
 INI
-cd "$work"
-
-verdict() { # NAME STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-    fi
-}
 
 # Everything but times, and what depends on the number of threads in the logs.
-results() { grep -v '_seconds"' "$1/result.json"; }
 same() { # RUN: as `one`?
     results "$1" | cmp - <(results one) &&
         for file in arch.txt subnet.safetensors baseline.safetensors \
@@ -69,7 +52,7 @@ same() { # RUN: as `one`?
 
 "$supernet" train tiny.ini -q -j 1 -o one >one.out
 verdict 'the unbroken run ends well' $?
-[ -e one/result.json ] || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+[ -e one/result.json ] || { finish; exit 1; }
 
 for threads in 2 4; do
     "$supernet" train tiny.ini -q -j $threads -o threads$threads >out 2>&1 &&
@@ -196,5 +179,4 @@ field() { # KEY FILE
     [ "$(field arch one/result.json | tr -d ,)" = "$(field arch eval.json | tr -d ,)" ]
 verdict 'eval of the subnet alone gives the run'"'"'s accuracy' $?
 
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+finish
