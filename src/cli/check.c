@@ -124,7 +124,8 @@ static void add_range(struct sn_text *t, const struct check *k)
         sn_text_add(t, "%-8s %s nets, latency %s to %s on %s\n", "space",
                     sn_job_plan_nets(nets, p),
                     sn_text_time(a, sizeof a, p->lowest),
-                    sn_text_time(b, sizeof b, p->highest), k->config.npu.name);
+                    sn_text_time(b, sizeof b, p->highest),
+                    sn_target_name(&k->config.device));
     sn_text_add(t, "%-8s %s, %s MACs, %s params\n", "baseline",
                 sn_text_time(a, sizeof a, p->baseline_cost.seconds),
                 sn_text_count(b, sizeof b, p->baseline_cost.macs),

@@ -24,14 +24,14 @@ struct sn_cli {
     bool json, quiet, force, verbose;
     bool onnx, raw_input, csv;
     int top; /* --top, 0: not given */
-    const char *resume, *latency, *split, *confusion, *format;
+    const char *resume, *latency, *split, *confusion, *format, *target;
     const char *command; /* the whole command line, for the records */
 };
 
 typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 
 sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
-    sn_cli_export, sn_cli_predict, sn_cli_info;
+    sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate;
 
 /* Prints text on stdout.  SN_ERR_OUTPUT. */
 sn_status sn_cli_print(const char *text, struct sn_error *err);

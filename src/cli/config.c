@@ -16,8 +16,8 @@ static void all_sections(struct sn_job_config *c,
                          struct sn_config_section out[SECTIONS])
 {
     sn_job_sections(c, out);
-    out[SN_JOB_SECTIONS] =
-        (struct sn_config_section){.table = &sn_npu_options, .base = &c->npu};
+    out[SN_JOB_SECTIONS] = (struct sn_config_section){.table = &sn_npu_options,
+                                                      .base = &c->device.npu};
 }
 
 static sn_status check_section(const struct sn_config_section *sections,

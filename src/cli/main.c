@@ -40,6 +40,8 @@ static const struct command commands[] = {
      "every key with default, unit, range and meaning", sn_cli_config},
     {"derive", "RUN", false, NULL, "lJ",
      "another net from a finished search, for another latency", sn_cli_derive},
+    {"estimate", "ARCH|RUN|MODEL", false, NULL, "GJ",
+     "what a net costs on a device, part by part", sn_cli_estimate},
     {"eval", "RUN|FILE", false, NULL, "pMJ",
      "accuracy of a finished net, from its subnet.safetensors alone",
      sn_cli_eval},
@@ -85,6 +87,8 @@ static const struct flag flags[] = {
     {"format", 'F', false, "jpg|png", false, "of the pictures; jpg"},
     {"latency", 'l', false, "TIME", false,
      "the budget: '2 ms', or '50 %' of the baseline's"},
+    {"target", 'G', false, "DEVICE.ini", false,
+     "the device; a run directory has its own"},
     {"split", 'p', false, "test|val|train", false, "the images to evaluate on"},
     {"confusion", 'M', false, "FILE", false,
      "writes the confusion matrix as CSV"},
@@ -297,6 +301,9 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return SN_OK;
     case 'l':
         a->latency = argument;
+        return SN_OK;
+    case 'G':
+        a->target = argument;
         return SN_OK;
     case 'p':
         a->split = argument;

@@ -241,10 +241,11 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
         sn_text_bytes(left, sizeof left, (double)p->available);
     char nets[SN_NETS_TEXT];
     if (p->searches)
-        SN_TRY(sn_job_say(
-            j, err, "%-8s %s nets, latency %s to %s on %s", "space",
-            sn_job_plan_nets(nets, p), sn_text_time(low, sizeof low, p->lowest),
-            sn_text_time(high, sizeof high, p->highest), j->config.npu.name));
+        SN_TRY(sn_job_say(j, err, "%-8s %s nets, latency %s to %s on %s",
+                          "space", sn_job_plan_nets(nets, p),
+                          sn_text_time(low, sizeof low, p->lowest),
+                          sn_text_time(high, sizeof high, p->highest),
+                          sn_target_name(&j->config.device)));
     SN_TRY(sn_job_say(
         j, err, "%-8s %s of latency; the baseline takes %s", "budget", budget,
         sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
@@ -334,7 +335,7 @@ static sn_status run_phases(struct sn_job *j, struct sn_error *err)
 
 static void take_net(struct sn_net_result *n, const struct sn_checkpoint *at,
                      sn_phase phase, const struct sn_arch *arch,
-                     const struct sn_npu *npu)
+                     const struct sn_target *target)
 {
     const struct sn_outcome *o = &at->outcome[phase - SN_PHASE_FINAL];
     *n = (struct sn_net_result){.arch = *arch,
@@ -345,7 +346,7 @@ static void take_net(struct sn_net_result *n, const struct sn_checkpoint *at,
                                .accuracy = o->accuracy,
                                .images = o->images,
                                .correct = o->correct};
-    sn_arch_cost(&n->cost, arch, npu);
+    sn_arch_cost(&n->cost, arch, target);
 }
 
 static void take_result(struct sn_job *j, struct sn_job_result *r)
@@ -357,9 +358,9 @@ static void take_result(struct sn_job *j, struct sn_job_result *r)
     r->searched = p->searches;
     r->search_seconds = j->at->seconds[SN_PHASE_SEARCH];
     r->has_baseline = p->searches || j->config.has_arch;
-    take_net(&r->net, j->at, SN_PHASE_FINAL, &j->at->arch, &j->config.npu);
+    take_net(&r->net, j->at, SN_PHASE_FINAL, &j->at->arch, &j->config.device);
     take_net(&r->baseline, j->at, SN_PHASE_BASELINE, &p->baseline,
-             &j->config.npu);
+             &j->config.device);
     snprintf(r->dir, sizeof r->dir, "%s", j->dir.path);
 }
 

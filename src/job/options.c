@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "job/target_file.h"
 
 enum { ARCH_TEXT_MAX = 1 << 20 }; /* bytes of an arch file at most */
 
@@ -194,10 +195,8 @@ static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
 
 static sn_status read_target(struct sn_job_config *c, struct sn_error *err)
 {
-    const struct sn_config_section section = {
-        .table = &sn_npu_options, .base = &c->npu, .required = true};
     if (sn_file_exists(c->target.file))
-        return sn_config_read(c->target.file, &section, 1, NULL, 0, NULL, err);
+        return sn_target_read(&c->device, c->target.file, err);
     char hint[256];
     sn_path_hint(hint, sizeof hint, c->target.file);
     if (err)

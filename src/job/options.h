@@ -7,8 +7,7 @@
 #include "datasets/dataset.h"
 #include "search/search_options.h"
 #include "search/space_options.h"
-#include "target/npu.h"
-#include "target/target_options.h"
+#include "target/target.h"
 #include "train/trainer.h"
 
 /* Section [run]. */
@@ -53,8 +52,8 @@ struct sn_job_config {
     struct sn_train_options train;
     struct sn_baseline_options baseline;
 
-    struct sn_npu npu;   /* target.file */
-    struct sn_arch arch; /* search.arch, where `has_arch` */
+    struct sn_target device; /* target.kind, target.file */
+    struct sn_arch arch;     /* search.arch, where `has_arch` */
     bool has_arch;
     struct sn_config *source; /* owned: where every value came from */
 };

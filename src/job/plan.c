@@ -29,7 +29,7 @@ static sn_status take_only(struct sn_job_plan *p, const struct sn_job_config *c,
                        "data has %dx%dx%d of %d",
                        c->search.arch, a->h, a->w, a->c, a->classes, s->h, s->w,
                        s->c, s->classes);
-    sn_arch_cost(&p->only_cost, a, &c->npu);
+    sn_arch_cost(&p->only_cost, a, &c->device);
     return SN_OK;
 }
 
@@ -40,9 +40,9 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
     p->searches = c->search.mode != SN_SEARCH_NONE;
     SN_TRY(sn_job_space(&p->space, c, channels, classes, err));
     sn_decisions_make(&p->decisions, &p->space);
-    SN_TRY(sn_cost_table_make(&p->cost, &p->space, &c->npu, err));
+    SN_TRY(sn_cost_table_make(&p->cost, &p->space, &c->device, err));
     sn_arch_baseline(&p->baseline, &p->space);
-    sn_arch_cost(&p->baseline_cost, &p->baseline, &c->npu);
+    sn_arch_cost(&p->baseline_cost, &p->baseline, &c->device);
     sn_cost_range(&p->cost, &p->space, &p->lowest, &p->highest);
     p->budget = budget_seconds(&c->budget.latency, p->baseline_cost.seconds);
     return take_only(p, c, err);

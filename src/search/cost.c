@@ -1,28 +1,39 @@
-/* Costs of a space and of its nets on an accelerator. */
+/* Costs of a space and of its nets on a device. */
 
 #include "search/derive.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "target/block.h"
+#include "target/target.h"
 
 /* What stands around the blocks: stem, and all behind the last block, which
  * leaves h x w pixels of c channels. */
-static void frame_cost(struct sn_cost *cost, const struct sn_npu *npu,
+static void frame_cost(struct sn_cost *cost, const struct sn_target *target,
                        const struct sn_space *space)
 {
     const int last = space->n_stages - 1;
     const struct sn_stage_space *s = &space->stage[last];
     const struct sn_block_shape b =
         sn_space_block(space, last, 0, SN_OP_IBN, 3, 1);
+    struct sn_target_parts parts;
     struct sn_cost tail;
-    sn_stem_cost(cost, npu, space->h, space->w, space->c, space->stem,
-                 space->stem_stride);
-    sn_tail_cost(&tail, npu, sn_strided(b.h, s->stride),
-                 sn_strided(b.w, s->stride), s->width, space->head,
-                 space->classes);
+    sn_target_stem(&parts, target, space->h, space->w, space->c, space->stem,
+                   space->stem_stride);
+    sn_target_parts_cost(cost, &parts);
+    sn_target_tail(&parts, target, sn_strided(b.h, s->stride),
+                   sn_strided(b.w, s->stride), s->width, space->head,
+                   space->classes);
+    sn_target_parts_cost(&tail, &parts);
     sn_cost_add(cost, &tail);
+}
+
+static void block_cost(struct sn_cost *cost, const struct sn_target *target,
+                       const struct sn_block_shape *shape)
+{
+    struct sn_target_parts parts;
+    sn_target_block(&parts, target, shape);
+    sn_target_parts_cost(cost, &parts);
 }
 
 static bool usable(const struct sn_cost *c)
@@ -33,7 +44,7 @@ static bool usable(const struct sn_cost *c)
 
 static sn_status price_block(struct sn_cost_table *t,
                              const struct sn_space *space,
-                             const struct sn_npu *npu, int is, int ib,
+                             const struct sn_target *target, int is, int ib,
                              struct sn_error *err)
 {
     const struct sn_block_space *b = &space->stage[is].block[ib];
@@ -45,13 +56,13 @@ static sn_status price_block(struct sn_cost_table *t,
                 const struct sn_block_shape shape =
                     sn_space_block(space, is, ib, op, of->k[ik], of->e[ie]);
                 struct sn_cost *c = &t->block[is][ib][op][ik][ie];
-                sn_block_cost(c, npu, &shape);
+                block_cost(c, target, &shape);
                 if (!usable(c))
                     return sn_fail(err, SN_ERR_NUMERIC,
                                    "target %s: stage.%d.block.%d, %s k%d e%d, "
                                    "costs %g s, expected a positive finite "
                                    "time",
-                                   npu->name, is + 1, ib + 1,
+                                   sn_target_name(target), is + 1, ib + 1,
                                    sn_block_op_name(op), of->k[ik], of->e[ie],
                                    c->seconds);
             }
@@ -61,36 +72,37 @@ static sn_status price_block(struct sn_cost_table *t,
 
 sn_status sn_cost_table_make(struct sn_cost_table *t,
                              const struct sn_space *space,
-                             const struct sn_npu *npu, struct sn_error *err)
+                             const struct sn_target *target,
+                             struct sn_error *err)
 {
     memset(t, 0, sizeof *t);
-    frame_cost(&t->fixed, npu, space);
+    frame_cost(&t->fixed, target, space);
     if (!usable(&t->fixed))
         return sn_fail(err, SN_ERR_NUMERIC,
                        "target %s: stem and head cost %g s, expected a "
                        "positive finite time",
-                       npu->name, t->fixed.seconds);
+                       sn_target_name(target), t->fixed.seconds);
     for (int is = 0; is < space->n_stages; is++) {
         const int blocks = sn_space_max_depth(space, is);
         for (int ib = 0; ib < blocks; ib++)
-            SN_TRY(price_block(t, space, npu, is, ib, err));
+            SN_TRY(price_block(t, space, target, is, ib, err));
     }
     return SN_OK;
 }
 
 void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
-                  const struct sn_npu *npu)
+                  const struct sn_target *target)
 {
     struct sn_space space;
     sn_arch_space(&space, arch);
-    frame_cost(cost, npu, &space);
+    frame_cost(cost, target, &space);
     for (int is = 0; is < arch->n_stages; is++)
         for (int ib = 0; ib < arch->stage[is].depth; ib++) {
             const struct sn_block b = arch->stage[is].block[ib];
             const struct sn_block_shape shape =
                 sn_space_block(&space, is, ib, b.op, b.k, b.e);
             struct sn_cost part;
-            sn_block_cost(&part, npu, &shape);
+            block_cost(&part, target, &shape);
             sn_cost_add(cost, &part);
         }
 }

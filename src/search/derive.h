@@ -16,19 +16,20 @@ struct sn_cost_table {
                         [SN_MAX_CHOICES][SN_MAX_CHOICES]; /* [op][ik][ie] */
 }; /* about 1.3 MB: too large for the stack */
 
-struct sn_npu;
+struct sn_target;
 
 /* Prices the whole space on an accelerator.  SN_ERR_NUMERIC when an entry is
  * not a positive finite number. */
 sn_status sn_cost_table_make(struct sn_cost_table *t,
                              const struct sn_space *space,
-                             const struct sn_npu *npu, struct sn_error *err);
+                             const struct sn_target *target,
+                             struct sn_error *err);
 
 /* Cost of one net: sums of seconds, macs, params, weights; the peak of live
  * activations is exact (maximum over the operators of the whole net).  Seconds
  * are added in the order of sn_derive, so they are its very sum. */
 void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
-                  const struct sn_npu *npu);
+                  const struct sn_target *target);
 
 /* The attainable range of latency, seconds. */
 void sn_cost_range(const struct sn_cost_table *t, const struct sn_space *space,

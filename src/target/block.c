@@ -24,10 +24,11 @@ static struct tensors tensors(const struct sn_npu *npu,
                             .y = sn_npu_tensor_bytes(npu, oh, ow, b->cout)};
 }
 
-static void push(struct sn_block_operators *ops, struct sn_operator op,
-                 bool residual)
+static void push(struct sn_block_operators *ops, const char *part,
+                 struct sn_operator op, double kept)
 {
-    ops->residual[ops->count] = residual;
+    ops->part[ops->count] = part;
+    ops->kept[ops->count] = kept;
     ops->item[ops->count++] = op;
 }
 
@@ -35,7 +36,7 @@ static void push(struct sn_block_operators *ops, struct sn_operator op,
 static void push_add(struct sn_block_operators *ops,
                      const struct sn_block_shape *b)
 {
-    push(ops,
+    push(ops, "add",
          (struct sn_operator){.kind = SN_OPERATOR_ADD,
                               .cin = b->cout,
                               .cout = b->cout,
@@ -43,7 +44,7 @@ static void push_add(struct sn_block_operators *ops,
                               .w = b->w,
                               .k = 1,
                               .stride = 1},
-         false);
+         0);
 }
 
 /* The projection to cout at the block's output side. */
@@ -76,7 +77,7 @@ static void ibn(struct sn_block_operators *ops, const struct sn_npu *npu,
     const bool mid2_out =
         read + t.mid2 > on_chip || kept + t.mid2 + t.y > on_chip;
     if (expands)
-        push(ops,
+        push(ops, "expand",
              (struct sn_operator){.kind = SN_OPERATOR_CONV,
                                   .cin = b->cin,
                                   .cout = mid,
@@ -86,8 +87,8 @@ static void ibn(struct sn_block_operators *ops, const struct sn_npu *npu,
                                   .stride = 1,
                                   .in_dram = x_out,
                                   .out_dram = mid1_out},
-             false);
-    push(ops,
+             0);
+    push(ops, "depth",
          (struct sn_operator){.kind = SN_OPERATOR_DWCONV,
                               .cin = mid,
                               .cout = mid,
@@ -97,8 +98,8 @@ static void ibn(struct sn_block_operators *ops, const struct sn_npu *npu,
                               .stride = b->stride,
                               .in_dram = mid1_out,
                               .out_dram = mid2_out},
-         residual && expands);
-    push(ops, projection(b, mid2_out, y_out), residual);
+         expands ? kept : 0);
+    push(ops, "project", projection(b, mid2_out, y_out), kept);
 }
 
 static void fused(struct sn_block_operators *ops, const struct sn_npu *npu,
@@ -107,7 +108,7 @@ static void fused(struct sn_block_operators *ops, const struct sn_npu *npu,
     const double on_chip = npu->on_chip.value;
     const struct tensors t = tensors(npu, b);
     const bool mid_out = t.x + t.mid2 > on_chip;
-    push(ops,
+    push(ops, "dense",
          (struct sn_operator){.kind = SN_OPERATOR_CONV,
                               .cin = b->cin,
                               .cout = b->e * b->cin,
@@ -117,8 +118,9 @@ static void fused(struct sn_block_operators *ops, const struct sn_npu *npu,
                               .stride = b->stride,
                               .in_dram = t.x > on_chip,
                               .out_dram = mid_out},
-         false);
-    push(ops, projection(b, mid_out, t.y > on_chip), sn_block_residual(b));
+         0);
+    push(ops, "project", projection(b, mid_out, t.y > on_chip),
+         sn_block_residual(b) ? t.x : 0);
 }
 
 void sn_block_operators(struct sn_block_operators *ops,
@@ -134,76 +136,100 @@ void sn_block_operators(struct sn_block_operators *ops,
         push_add(ops, shape);
 }
 
+/* An operator outside of blocks: a tensor spills iff it alone exceeds S. */
+static void push_alone(struct sn_block_operators *ops, const struct sn_npu *npu,
+                       const char *part, struct sn_operator op)
+{
+    op.in_dram =
+        sn_npu_tensor_bytes(npu, op.h, op.w, op.cin) > npu->on_chip.value;
+    op.out_dram = sn_npu_output_bytes(npu, &op) > npu->on_chip.value;
+    push(ops, part, op, 0);
+}
+
+void sn_stem_operators(struct sn_block_operators *ops, const struct sn_npu *npu,
+                       int h, int w, int c, int cout, int stride)
+{
+    ops->count = 0;
+    push_alone(ops, npu, "stem",
+               (struct sn_operator){.kind = SN_OPERATOR_CONV,
+                                    .cin = c,
+                                    .cout = cout,
+                                    .h = h,
+                                    .w = w,
+                                    .k = 3,
+                                    .stride = stride});
+}
+
+void sn_tail_operators(struct sn_block_operators *ops, const struct sn_npu *npu,
+                       int h, int w, int c, int head, int classes)
+{
+    const int features = head > 0 ? head : c;
+    ops->count = 0;
+    if (head > 0)
+        push_alone(ops, npu, "head",
+                   (struct sn_operator){.kind = SN_OPERATOR_CONV,
+                                        .cin = c,
+                                        .cout = head,
+                                        .h = h,
+                                        .w = w,
+                                        .k = 1,
+                                        .stride = 1});
+    push_alone(ops, npu, "pool",
+               (struct sn_operator){.kind = SN_OPERATOR_GAP,
+                                    .cin = features,
+                                    .cout = features,
+                                    .h = h,
+                                    .w = w,
+                                    .k = 1,
+                                    .stride = 1});
+    push_alone(ops, npu, "linear",
+               (struct sn_operator){.kind = SN_OPERATOR_FC,
+                                    .cin = features,
+                                    .cout = classes,
+                                    .h = 1,
+                                    .w = 1,
+                                    .k = 1,
+                                    .stride = 1});
+}
+
+void sn_operators_cost_of(struct sn_cost *cost, const struct sn_npu *npu,
+                          const struct sn_block_operators *ops, int i)
+{
+    sn_npu_cost(cost, npu, &ops->item[i]);
+    cost->activations += ops->kept[i];
+}
+
+void sn_operators_cost(struct sn_cost *cost, const struct sn_npu *npu,
+                       const struct sn_block_operators *ops)
+{
+    *cost = (struct sn_cost){0};
+    for (int i = 0; i < ops->count; i++) {
+        struct sn_cost part;
+        sn_operators_cost_of(&part, npu, ops, i);
+        sn_cost_add(cost, &part);
+    }
+}
+
 void sn_block_cost(struct sn_cost *cost, const struct sn_npu *npu,
                    const struct sn_block_shape *shape)
 {
     struct sn_block_operators ops;
     sn_block_operators(&ops, npu, shape);
-    const double x = sn_npu_tensor_bytes(npu, shape->h, shape->w, shape->cin);
-    *cost = (struct sn_cost){0};
-    for (int i = 0; i < ops.count; i++) {
-        struct sn_cost part;
-        sn_npu_cost(&part, npu, &ops.item[i]);
-        if (ops.residual[i])
-            part.activations += x;
-        sn_cost_add(cost, &part);
-    }
-}
-
-/* An operator outside of blocks: a tensor spills iff it alone exceeds S. */
-static void add_alone(struct sn_cost *cost, const struct sn_npu *npu,
-                      struct sn_operator op)
-{
-    op.in_dram =
-        sn_npu_tensor_bytes(npu, op.h, op.w, op.cin) > npu->on_chip.value;
-    op.out_dram = sn_npu_output_bytes(npu, &op) > npu->on_chip.value;
-    struct sn_cost part;
-    sn_npu_cost(&part, npu, &op);
-    sn_cost_add(cost, &part);
+    sn_operators_cost(cost, npu, &ops);
 }
 
 void sn_stem_cost(struct sn_cost *cost, const struct sn_npu *npu, int h, int w,
                   int c, int cout, int stride)
 {
-    *cost = (struct sn_cost){0};
-    add_alone(cost, npu,
-              (struct sn_operator){.kind = SN_OPERATOR_CONV,
-                                   .cin = c,
-                                   .cout = cout,
-                                   .h = h,
-                                   .w = w,
-                                   .k = 3,
-                                   .stride = stride});
+    struct sn_block_operators ops;
+    sn_stem_operators(&ops, npu, h, w, c, cout, stride);
+    sn_operators_cost(cost, npu, &ops);
 }
 
 void sn_tail_cost(struct sn_cost *cost, const struct sn_npu *npu, int h, int w,
                   int c, int head, int classes)
 {
-    *cost = (struct sn_cost){0};
-    if (head > 0)
-        add_alone(cost, npu,
-                  (struct sn_operator){.kind = SN_OPERATOR_CONV,
-                                       .cin = c,
-                                       .cout = head,
-                                       .h = h,
-                                       .w = w,
-                                       .k = 1,
-                                       .stride = 1});
-    const int features = head > 0 ? head : c;
-    add_alone(cost, npu,
-              (struct sn_operator){.kind = SN_OPERATOR_GAP,
-                                   .cin = features,
-                                   .cout = features,
-                                   .h = h,
-                                   .w = w,
-                                   .k = 1,
-                                   .stride = 1});
-    add_alone(cost, npu,
-              (struct sn_operator){.kind = SN_OPERATOR_FC,
-                                   .cin = features,
-                                   .cout = classes,
-                                   .h = 1,
-                                   .w = 1,
-                                   .k = 1,
-                                   .stride = 1});
+    struct sn_block_operators ops;
+    sn_tail_operators(&ops, npu, h, w, c, head, classes);
+    sn_operators_cost(cost, npu, &ops);
 }

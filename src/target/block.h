@@ -22,7 +22,8 @@ enum { SN_BLOCK_MAX_OPERATORS = 4 };
 struct sn_block_operators {
     int count;
     struct sn_operator item[SN_BLOCK_MAX_OPERATORS];
-    bool residual[SN_BLOCK_MAX_OPERATORS]; /* x is kept alive beside it */
+    const char *part[SN_BLOCK_MAX_OPERATORS]; /* as weights call it: expand */
+    double kept[SN_BLOCK_MAX_OPERATORS]; /* bytes alive beside its tensors */
 };
 
 /* Whether a block of this shape adds its input to its output. */
@@ -33,17 +34,29 @@ void sn_block_operators(struct sn_block_operators *ops,
                         const struct sn_npu *npu,
                         const struct sn_block_shape *shape);
 
+/* The stem: a 3x3 convolution of an h x w image of c channels. */
+void sn_stem_operators(struct sn_block_operators *ops, const struct sn_npu *npu,
+                       int h, int w, int c, int cout, int stride);
+
+/* All behind the last block, which left h x w pixels of c channels: 1x1
+ * convolution to `head` channels (0: none), global pool, linear layer. */
+void sn_tail_operators(struct sn_block_operators *ops, const struct sn_npu *npu,
+                       int h, int w, int c, int head, int classes);
+
+/* Cost of operator i of a list, and of all of them. */
+void sn_operators_cost_of(struct sn_cost *cost, const struct sn_npu *npu,
+                          const struct sn_block_operators *ops, int i);
+void sn_operators_cost(struct sn_cost *cost, const struct sn_npu *npu,
+                       const struct sn_block_operators *ops);
+
 /* Cost of a block; its peak counts the input as long as it is needed, and the
  * add writes in place. */
 void sn_block_cost(struct sn_cost *cost, const struct sn_npu *npu,
                    const struct sn_block_shape *shape);
 
-/* The stem: a 3x3 convolution of an h x w image of c channels. */
+/* Of the stem, and of all behind the last block. */
 void sn_stem_cost(struct sn_cost *cost, const struct sn_npu *npu, int h, int w,
                   int c, int cout, int stride);
-
-/* All behind the last block, which left h x w pixels of c channels: 1x1
- * convolution to `head` channels (0: none), global pool, linear layer. */
 void sn_tail_cost(struct sn_cost *cost, const struct sn_npu *npu, int h, int w,
                   int c, int head, int classes);
 

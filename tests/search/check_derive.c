@@ -130,7 +130,7 @@ static void real_costs_and_values(void **state)
     (void)state;
     struct dice dice = dice_make(12);
     struct sn_cost_table *t = malloc(sizeof *t);
-    const struct sn_npu npu = small_npu();
+    const struct sn_target target = small_target();
     for (int i = 0; i < 200; i++) {
         struct sn_space space;
         struct sn_decisions d;
@@ -141,7 +141,7 @@ static void real_costs_and_values(void **state)
         double want_worth = 0.0, want_latency = 0.0, worth;
         random_space(&dice, &space, 2, 2);
         sn_decisions_make(&d, &space);
-        check_ok(sn_cost_table_make(t, &space, &npu, &err), &err);
+        check_ok(sn_cost_table_make(t, &space, &target, &err), &err);
         for (int io = 0; io < d.total; io++)
             value[io] = dice_normal(&dice);
         sn_cost_range(t, &space, &lowest, &highest);
@@ -156,7 +156,7 @@ static void real_costs_and_values(void **state)
                  &err);
         assert_true(fabs(worth - want_worth) < 1e-12);
         assert_true(sn_arch_equal(&got, &want));
-        sn_arch_cost(&cost, &got, &npu); /* to the last bit */
+        sn_arch_cost(&cost, &got, &target); /* to the last bit */
         assert_true(cost.seconds <= fmax(budget, lowest * 1.0000001));
     }
     free(t);
@@ -168,7 +168,7 @@ static void budgets_are_met_exactly(void **state)
     (void)state;
     struct dice dice = dice_make(13);
     struct sn_cost_table *t = malloc(sizeof *t);
-    const struct sn_npu npu = small_npu();
+    const struct sn_target target = small_target();
     for (int i = 0; i < 200; i++) {
         struct sn_space space;
         struct sn_decisions d;
@@ -179,7 +179,7 @@ static void budgets_are_met_exactly(void **state)
         double value[SN_MAX_OPTIONS] = {0};
         random_space(&dice, &space, 4, 4);
         sn_decisions_make(&d, &space);
-        check_ok(sn_cost_table_make(t, &space, &npu, &err), &err);
+        check_ok(sn_cost_table_make(t, &space, &target, &err), &err);
         random_choice(&dice, &d, choice);
         for (int id = 0; id < d.count; id++)
             value[d.item[id].first + choice[id]] = 1.0;
@@ -187,7 +187,7 @@ static void budgets_are_met_exactly(void **state)
         for (int is = 0; is < space.n_stages; is++)
             value[d.item[d.depth[is]].first + choice[d.depth[is]]] = 1000.0;
         sn_arch_choose(&net, &space, &d, choice);
-        sn_arch_cost(&cost, &net, &npu);
+        sn_arch_cost(&cost, &net, &target);
         check_ok(
             sn_derive(&got, &space, &d, t, value, cost.seconds, NULL, &err),
             &err);

@@ -21,12 +21,12 @@ struct lab {
 static struct lab *lab_make(struct dice *dice, int stages, int depth)
 {
     struct lab *lab = malloc(sizeof *lab);
-    const struct sn_npu npu = small_npu();
+    const struct sn_target device = small_target();
     struct sn_error err = {0};
     assert_non_null(lab);
     random_space(dice, &lab->space, stages, depth);
     sn_decisions_make(&lab->d, &lab->space);
-    check_ok(sn_cost_table_make(&lab->table, &lab->space, &npu, &err), &err);
+    check_ok(sn_cost_table_make(&lab->table, &lab->space, &device, &err), &err);
     sn_cost_range(&lab->table, &lab->space, &lab->lowest, &lab->highest);
     return lab;
 }
@@ -57,12 +57,12 @@ static void starts_uniform(void **state)
     /* on ties the first option listed */
     struct sn_arch arch;
     struct sn_cost cost;
-    const struct sn_npu npu = small_npu();
+    const struct sn_target device = small_target();
     const double latency = sn_gumbel_argmax(&lab->g, choice);
     for (int id = 0; id < lab->d.count; id++)
         assert_int_equal(choice[id], 0);
     sn_arch_choose(&arch, &lab->space, &lab->d, choice);
-    sn_arch_cost(&cost, &arch, &npu);
+    sn_arch_cost(&cost, &arch, &device);
     assert_true(fabs(cost.seconds - latency) < 1e-12 * latency);
     free(lab);
 }
@@ -459,12 +459,12 @@ static void controller_holds_the_budget(void **state)
 {
     (void)state;
     struct lab *lab = malloc(sizeof *lab);
-    const struct sn_npu npu = small_npu();
+    const struct sn_target device = small_target();
     double worst = 0.0;
     twelve_blocks(&lab->space);
     struct sn_error err = {0};
     sn_decisions_make(&lab->d, &lab->space);
-    check_ok(sn_cost_table_make(&lab->table, &lab->space, &npu, &err), &err);
+    check_ok(sn_cost_table_make(&lab->table, &lab->space, &device, &err), &err);
     sn_cost_range(&lab->table, &lab->space, &lab->lowest, &lab->highest);
     for (int i = 0; i < 8; i++) {
         struct dice dice = dice_make(28 + (uint32_t)i);
@@ -497,13 +497,13 @@ static void planted_net_is_found(void **state)
         struct sn_arch planted, derived;
         struct sn_cost cost;
         struct sn_error err = {0};
-        const struct sn_npu npu = small_npu();
+        const struct sn_target device = small_target();
         random_choice(&dice, &lab->d, choice);
         for (int id = 0; id < lab->d.count; id++)
             worth[lab->d.item[id].first + choice[id]] =
                 lab->d.item[id].kind == SN_DECIDE_DEPTH ? 20.0 : 1.0;
         sn_arch_choose(&planted, &lab->space, &lab->d, choice);
-        sn_arch_cost(&cost, &planted, &npu);
+        sn_arch_cost(&cost, &planted, &device);
         lab_start(lab, seed % 2 ? SN_PENALTY_PI : SN_PENALTY_LOG, cost.seconds,
                   seed);
         search(lab, &dice, noisy_worth, worth, 2000);

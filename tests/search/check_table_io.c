@@ -17,12 +17,12 @@ struct run {
 static struct run *run_make(struct dice *dice, int stages, int depth)
 {
     struct run *run = malloc(sizeof *run);
-    const struct sn_npu npu = small_npu();
+    const struct sn_target target = small_target();
     struct sn_error err = {0};
     assert_non_null(run);
     random_space(dice, &run->space, stages, depth);
     sn_decisions_make(&run->d, &run->space);
-    check_ok(sn_cost_table_make(&run->table, &run->space, &npu, &err), &err);
+    check_ok(sn_cost_table_make(&run->table, &run->space, &target, &err), &err);
     return run;
 }
 

@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "search/derive.h"
-#include "target/npu.h"
+#include "target/target.h"
 
 /* A stream of small random integers; `at` counts the draws. */
 struct dice {
@@ -119,25 +119,26 @@ static inline void random_choice(struct dice *dice,
 }
 
 /* An accelerator on which small nets spill. */
-static inline struct sn_npu small_npu(void)
+static inline struct sn_target small_target(void)
 {
-    return (struct sn_npu){.name = "small",
-                           .clock = {.set = true, .value = 1e8},
-                           .in_lanes = 4,
-                           .out_lanes = 4,
-                           .pixel_lanes = 2,
-                           .dw_lanes = 4,
-                           .dw_taps = 1,
-                           .vector_lanes = 8,
-                           .pack_input = true,
-                           .on_chip = {.set = true, .value = 4096},
-                           .on_chip_bandwidth = 16,
-                           .dram_bandwidth = 1,
-                           .launch = 20,
-                           .weight_bytes = 1,
-                           .value_bytes = 1,
-                           .slowdown = 1,
-                           .weight_compression = 1};
+    const struct sn_npu npu = {.name = "small",
+                               .clock = {.set = true, .value = 1e8},
+                               .in_lanes = 4,
+                               .out_lanes = 4,
+                               .pixel_lanes = 2,
+                               .dw_lanes = 4,
+                               .dw_taps = 1,
+                               .vector_lanes = 8,
+                               .pack_input = true,
+                               .on_chip = {.set = true, .value = 4096},
+                               .on_chip_bandwidth = 16,
+                               .dram_bandwidth = 1,
+                               .launch = 20,
+                               .weight_bytes = 1,
+                               .value_bytes = 1,
+                               .slowdown = 1,
+                               .weight_compression = 1};
+    return (struct sn_target){.kind = SN_TARGET_NPU, .npu = npu};
 }
 
 #endif
