@@ -20,7 +20,7 @@ CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
             -ffp-contract=fast $(WARNINGS) $(WERROR) $(EXTRA)
 
 # ---- sources: a file in a room's folder is part of the build ----
-SIMD    := portable $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
+SIMD    := portable $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512 avx512bf16)
 KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
            $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
@@ -115,7 +115,9 @@ $(CHECKS) $(GRADS):
 
 $(BUILD)/kernels/portable/%.o: CFLAGS += -ffp-contract=off -Wno-psabi
 $(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
-$(BUILD)/kernels/avx512/%.o: CFLAGS += $(addprefix -mavx512,f bw dq vl) -mfma
+AVX512 := $(addprefix -mavx512,f bw dq vl) -mfma
+$(BUILD)/kernels/avx512/%.o: CFLAGS += $(AVX512)
+$(BUILD)/kernels/avx512bf16/%.o: CFLAGS += $(AVX512) -mavx512bf16
 # The writer of JPEGs in there shifts into the sign, as is the custom.
 $(BUILD)/datasets/image_stb.o: CFLAGS += -fno-sanitize=shift
 $(BUILD)/tests/%.o $(BUILD)/f64/tests/%.o: CPPFLAGS += -Itests

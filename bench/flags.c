@@ -64,13 +64,11 @@ sn_status sn_flag_isa(unsigned *isa, const char *name, struct sn_error *err)
     return SN_OK;
 }
 
-sn_status sn_flag_precision(const char *name, struct sn_error *err)
+sn_status sn_flag_precision(bool *bf16, const char *name, struct sn_error *err)
 {
-    if (strcmp(name, "f32") == 0)
+    *bf16 = strcmp(name, "bf16") == 0;
+    if (*bf16 || strcmp(name, "f32") == 0)
         return SN_OK;
-    if (strcmp(name, "bf16") == 0)
-        return sn_fail(err, SN_ERR_CONFIG,
-                       "--precision bf16: this engine computes in f32 only");
     return sn_fail(err, SN_ERR_CONFIG,
                    "--precision: `%s` is not known, expected f32 or bf16",
                    name);

@@ -30,7 +30,8 @@ sn_status sn_flags_read(const struct sn_flag *flags, int argc, char **argv,
 /* The instruction sets of --isa NAME (NULL: all there are).  SN_ERR_CONFIG. */
 sn_status sn_flag_isa(unsigned *isa, const char *name, struct sn_error *err);
 
-/* --precision: what the engine computes in.  SN_ERR_CONFIG for all but f32. */
-sn_status sn_flag_precision(const char *name, struct sn_error *err);
+/* --precision: whether wide tensors are in sn_bf16.  SN_ERR_CONFIG for all but
+ * f32 and bf16. */
+sn_status sn_flag_precision(bool *bf16, const char *name, struct sn_error *err);
 
 #endif

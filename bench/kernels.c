@@ -25,7 +25,7 @@ struct bench {
     const char *shapes, *only, *pass, *precision, *isa_name;
     int threads;
     double seconds; /* of timing a pass */
-    bool csv, fused;
+    bool csv, fused, bf16;
 
     bool passes[SN_CONV_PASSES];
     unsigned isa;
@@ -38,8 +38,8 @@ struct bench {
 
 static const char usage[] =
     "usage: kernels [--shapes FILE] [--only NAME,...]\n"
-    "               [--pass fwd,bwd_data,bwd_weight] [--precision f32]\n"
-    "               [--threads N] [--isa ref|portable|avx2|avx512]\n"
+    "               [--pass fwd,bwd_data,bwd_weight] [--precision f32|bf16]\n"
+    "               [--threads N] [--isa ref|portable|avx2|avx512|avx512bf16]\n"
     "               [--seconds S] [--fused] [--csv]\n"
     "--fused    with a batch-norm and ReLU6 pending on input and output\n"
     "--csv      name,pass,precision,isa,variant,ms,gflops,share_of_peak\n"
@@ -231,7 +231,7 @@ static sn_status read_flags(struct bench *b, int argc, char **argv,
         {"--csv", SN_FLAG_SET, &b->csv, 0},
         {NULL, SN_FLAG_SET, NULL, 0}};
     SN_TRY(sn_flags_read(flags, argc, argv, err));
-    SN_TRY(sn_flag_precision(b->precision, err));
+    SN_TRY(sn_flag_precision(&b->bf16, b->precision, err));
     SN_TRY(sn_flag_isa(&b->isa, b->isa_name, err));
     if (!sn_conv_passes_read(b->passes, b->pass))
         return sn_fail(err, SN_ERR_CONFIG,

@@ -33,7 +33,7 @@ enum { WARM_UP = 2, SEED = 1, MAX_STEPS = 100000 };
 struct flags {
     const char *net, *arch, *precision, *isa_name;
     int batch, threads, steps;
-    bool json, profile;
+    bool json, profile, bf16;
 };
 
 /* ---- the bench ---- */
@@ -122,6 +122,7 @@ static sn_status bench_open(struct bench *b, struct sn_error *err)
     sn_net_space(&space, &b->arch, b->net);
     SN_TRY(sn_supernet_init(&b->super, &space, SEED, err));
     SN_TRY(sn_graph_init(&b->graph, &b->k, b->flags.threads, err));
+    b->graph.bf16 = b->flags.bf16;
     b->group = calloc((size_t)b->super.params.count, sizeof *b->group);
     b->labels = calloc(n, sizeof *b->labels);
     b->images =
@@ -230,14 +231,14 @@ static void print_json(const struct bench *b, const struct result *r,
 {
     const struct flags *f = &b->flags;
     printf("{\"net\": \"%s\", \"batch\": %d, \"threads\": %d, "
-           "\"precision\": \"f32\", \"isa\": \"%s\", \"img_s\": %.2f, "
+           "\"precision\": \"%s\", \"isa\": \"%s\", \"img_s\": %.2f, "
            "\"img_s_min\": %.2f, \"img_s_max\": %.2f, \"gflops\": %.2f, "
            "\"peak_gflops\": %.2f, \"peak_rss_mib\": %.1f, "
            "\"planned_mib\": %.1f, \"loss_first\": %.6f, "
            "\"loss_last\": %.6f}\n",
-           f->net ? f->net : "arch", f->batch, f->threads, b->k.isa,
-           r->rate.median, r->rate.least, r->rate.most, flops / 1e9, peak / 1e9,
-           r->peak_rss, r->planned, r->loss_first, r->loss_last);
+           f->net ? f->net : "arch", f->batch, f->threads, f->precision,
+           b->k.isa, r->rate.median, r->rate.least, r->rate.most, flops / 1e9,
+           peak / 1e9, r->peak_rss, r->planned, r->loss_first, r->loss_last);
 }
 
 static void print_profile(const struct bench *b)
@@ -258,10 +259,10 @@ static void print_lines(const struct bench *b, const struct result *r,
     const double moved = b->work.bytes / f->steps * r->rate.median;
     char cpu[128];
     sn_os_cpu_name(cpu, sizeof cpu);
-    printf("%s, %s, f32, %d threads\n"
+    printf("%s, %s, %s, %d threads\n"
            "net %s, batch %d, %d steps: %.1f img/s (%.1f to %.1f)\n",
-           cpu, b->k.isa, f->threads, f->net ? f->net : f->arch, f->batch,
-           f->steps, r->rate.median, r->rate.least, r->rate.most);
+           cpu, b->k.isa, f->precision, f->threads, f->net ? f->net : f->arch,
+           f->batch, f->steps, r->rate.median, r->rate.least, r->rate.most);
     printf("multiply-adds: %.1f GFLOP/s, %.1f %% of the machine's %.1f\n",
            flops / 1e9, 100 * flops / peak, peak / 1e9);
     printf("traffic: %.1f GB/s if all wide tensors are stored, %.1f %% of the "
@@ -288,8 +289,8 @@ static void print_result(const struct bench *b, const struct result *r)
 
 static const char usage[] =
     "usage: step --net A|B|C|D | --arch FILE [--batch N] [--threads N]\n"
-    "            [--precision f32] [--steps N] [--profile] [--json]\n"
-    "            [--isa ref|portable|avx2|avx512]\n";
+    "            [--precision f32|bf16] [--steps N] [--profile] [--json]\n"
+    "            [--isa ref|portable|avx2|avx512|avx512bf16]\n";
 
 /* What no flag said: the batches of the numbers the project is held to. */
 static int usual_batch(char net)
@@ -313,7 +314,7 @@ static sn_status read_flags(struct bench *b, int argc, char **argv,
         {"--json", SN_FLAG_SET, &f->json, 0},
         {NULL, SN_FLAG_SET, NULL, 0}};
     SN_TRY(sn_flags_read(flags, argc, argv, err));
-    SN_TRY(sn_flag_precision(f->precision, err));
+    SN_TRY(sn_flag_precision(&f->bf16, f->precision, err));
     SN_TRY(sn_flag_isa(&b->isa, f->isa_name, err));
     if (!f->net == !f->arch)
         return sn_fail(err, SN_ERR_CONFIG, "expected either --net or --arch");

@@ -9,18 +9,45 @@
  *
  * Common to all: images lie pixel by pixel with the c values of a pixel
  * together (NHWC); `x_p` is the distance in values between two pixels of x
- * (x_p >= c).  Extents may be 0; no alignment is asked; outputs do not overlap
- * inputs unless the contract says "in place allowed".  A kernel is serial,
- * keeps no state, allocates nothing and cannot fail.  Values between c and x_p
- * are neither read nor written. */
+ * (x_p >= c), as is `p` of struct sn_rows.  Extents may be 0; no alignment is
+ * asked; outputs do not overlap inputs unless the contract says "in place
+ * allowed".  A kernel is serial, keeps no state, allocates nothing and cannot
+ * fail.  Values between c and x_p are neither read nor written. */
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef SN_DOUBLE
 typedef double sn_real; /* the test build for gradient checks */
 #else
 typedef float sn_real;
 #endif
+
+/* bfloat16: the upper half of a float, rounded to the nearest, ties to even.
+ * Memory alone holds it; sums are in sn_real, whatever the form. */
+typedef uint16_t sn_bf16;
+
+/* How values lie.  In pairs, value ic of pixels 2*i and 2*i + 1 lie together, a
+ * word: what an instruction takes that multiplies and adds two at a time. */
+typedef enum { SN_REAL, SN_BF16, SN_PAIRS } sn_form;
+
+/* The values of a run of pixels, `p` apart: in sn_real or sn_bf16 values from
+ * pixel to pixel; as pairs in words of two sn_bf16 from pair to pair. Borrowed;
+ * the contract of a slot says whether they are read or written.
+ *
+ * Who writes SN_BF16 with an odd c writes a 0 behind it, who writes SN_PAIRS of
+ * an odd number of pixels zeros in the place of the missing one, so that a
+ * reader may take two at a time. */
+struct sn_rows {
+    void *at;
+    ptrdiff_t p;
+    sn_form form;
+};
+
+static inline struct sn_rows sn_reals(const sn_real *at, ptrdiff_t p)
+{
+    return (struct sn_rows){(void *)(uintptr_t)at, p, SN_REAL};
+}
 
 typedef enum {
     SN_ACT_NONE,
@@ -59,29 +86,40 @@ typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
  * and n nor on any distance. */
 struct sn_product {
     int rows, m, n, segs, len;
-    const sn_real *a;
+    const void *a; /* sn_real; of product_pairs words */
     ptrdiff_t a_row, a_m, a_seg, a_k;
-    const sn_real *b;
+    const void *b; /* likewise */
     ptrdiff_t b_seg, b_k;
-    sn_real *c;
+    void *c; /* sn_real or sn_bf16 */
     ptrdiff_t c_row, c_m;
+    sn_form c_form; /* SN_REAL, or SN_BF16 without `add` */
     int add;
     /* Memory that the caller reads next: asked for along the way, while the
      * arithmetic leaves the bus idle.  Of no effect on any value. */
-    const sn_real *ahead;
-    ptrdiff_t ahead_values;
+    const void *ahead;
+    ptrdiff_t ahead_bytes;
 };
 typedef void sn_product_fn(const struct sn_product *p);
+
+/* product_pairs is the same on words of two sn_bf16: every term is
+ *
+ *   a.first * b.first + a.second * b.second
+ *
+ * in float, rounded as the processor pleases, and all distances of a and b are
+ * in words.  Terms that are not wanted are 0 in both.  A slot that may be
+ * empty: then products of sn_real are as fast. */
 
 /* The loader: what a reader of a raw convolution output applies to it.
  *
  *   dst[p, c] = gain * act(s[c] * src[p, c] + b[c])  (+ dst when `add`)
  *
- * s and b may both be NULL: then z = src.  A NaN passes through.  In place
- * allowed (dst == src, dst_p == src_p). */
-typedef void sn_load_fn(sn_real *dst, ptrdiff_t dst_p, const sn_real *src,
-                        ptrdiff_t src_p, const sn_real *s, const sn_real *b,
-                        sn_act act, sn_real gain, int add, int c, ptrdiff_t p);
+ *   dst  written, any form;  src  read, SN_REAL or SN_BF16
+ *
+ * s and b may both be NULL: then z = src.  A NaN passes through.  `add` asks
+ * for a dst in SN_REAL.  In place allowed where both are SN_REAL. */
+typedef void sn_load_fn(struct sn_rows dst, struct sn_rows src,
+                        const sn_real *s, const sn_real *b, sn_act act,
+                        sn_real gain, int add, int c, ptrdiff_t p);
 
 /* Inner product of a gradient with what the loader would give:
  *
@@ -99,10 +137,10 @@ typedef double sn_load_dot_fn(const sn_real *dy, ptrdiff_t dy_p,
  *   s1[c] += sum over p of (y[p, c] - shift[c])
  *   s2[c] += sum over p of (y[p, c] - shift[c])^2
  *
- *   s1, s2 [c]  accumulated; shift [c]  read, any value near the mean */
-typedef void sn_bn_sums_fn(double *s1, double *s2, const sn_real *y,
-                           ptrdiff_t y_p, const sn_real *shift, int c,
-                           ptrdiff_t p);
+ *   y       read, SN_REAL or SN_BF16
+ *   s1, s2  [c]  accumulated;  shift [c]  read, any value near the mean */
+typedef void sn_bn_sums_fn(double *s1, double *s2, struct sn_rows y,
+                           const sn_real *shift, int c, ptrdiff_t p);
 
 /* Backward through a pending affine and activation, in place, with the two
  * sums that batch-norm's backward needs (METHOD 7.2):
@@ -111,10 +149,12 @@ typedef void sn_bn_sums_fn(double *s1, double *s2, const sn_real *y,
  *   b1[c] += sum over p of dz[p, c]
  *   b2[c] += sum over p of dz[p, c] * (y[p, c] - mu[c])
  *
+ *   dz, y  both SN_REAL or both SN_BF16
+ *
  * act'(z) of ReLU is 1 for z > 0, of ReLU6 1 for 0 < z < 6, else 0; of h-swish
  * 0 for z <= -3, 1 for z >= 3, else (2z + 3) / 6. */
-typedef void sn_act_bwd_fn(sn_real *dz, ptrdiff_t dz_p, const sn_real *y,
-                           ptrdiff_t y_p, const sn_real *s, const sn_real *b,
+typedef void sn_act_bwd_fn(struct sn_rows dz, struct sn_rows y,
+                           const sn_real *s, const sn_real *b,
                            const sn_real *mu, sn_act act, double *b1,
                            double *b2, int c, ptrdiff_t p);
 
@@ -122,11 +162,13 @@ typedef void sn_act_bwd_fn(sn_real *dz, ptrdiff_t dz_p, const sn_real *y,
  *
  *   dy[p, c] = ps[c] * dz[p, c] + q[c] * (y[p, c] - mu[c]) + r[c]
  *
- * In place allowed (dy == dz, dy_p == dz_p). */
-typedef void sn_bn_bwd_fn(sn_real *dy, ptrdiff_t dy_p, const sn_real *dz,
-                          ptrdiff_t dz_p, const sn_real *y, ptrdiff_t y_p,
-                          const sn_real *ps, const sn_real *q, const sn_real *r,
-                          const sn_real *mu, int c, ptrdiff_t p);
+ *   dy  written, any form;  dz, y  read, both SN_REAL or both SN_BF16
+ *
+ * In place allowed where all are SN_REAL (dy == dz). */
+typedef void sn_bn_bwd_fn(struct sn_rows dy, struct sn_rows dz,
+                          struct sn_rows y, const sn_real *ps, const sn_real *q,
+                          const sn_real *r, const sn_real *mu, int c,
+                          ptrdiff_t p);
 
 /* Column sums: db[c] += sum over p of dy[p, c]. */
 typedef void sn_bias_grad_fn(double *db, const sn_real *dy, ptrdiff_t dy_p,
@@ -193,6 +235,7 @@ struct sn_kernels {
     sn_dwconv_bwd_data_fn *dwconv_bwd_data;
     sn_dwconv_bwd_weight_fn *dwconv_bwd_weight;
     sn_sgd_fn *sgd;
+    sn_product_fn *product_pairs; /* or NULL */
     const char *isa; /* the highest that filled slots, by its name */
 };
 
@@ -202,7 +245,8 @@ enum {
     SN_ISA_REF = 0,
     SN_ISA_PORTABLE = 1,
     SN_ISA_AVX2 = 2,
-    SN_ISA_AVX512 = 4
+    SN_ISA_AVX512 = 4,
+    SN_ISA_AVX512BF16 = 8
 };
 
 /* Fills every slot: the reference first, OpenBLAS for gemm (in the float build,
@@ -212,9 +256,9 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa);
 /* What processor and operating system both allow, as SN_ISA_ bits (cpu.c). */
 unsigned sn_cpu_isa(void);
 
-/* Lowers `allowed` to the set named "ref", "portable", "avx2" or "avx512" and
- * those below it; -1 when the name is none of these, -2 when `allowed` lacks
- * it. */
+/* Lowers `allowed` to the set named "ref", "portable", "avx2", "avx512" or
+ * "avx512bf16" and those below it; -1 when the name is none of these, -2 when
+ * `allowed` lacks it. */
 int sn_cpu_lower(unsigned allowed, const char *name, unsigned *isa);
 
 #endif

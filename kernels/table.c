@@ -21,6 +21,8 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa)
         sn_kernels_fill_avx2(k);
     if (isa & SN_ISA_AVX512)
         sn_kernels_fill_avx512(k);
+    if (isa & SN_ISA_AVX512BF16)
+        sn_kernels_fill_avx512bf16(k);
 #endif
     (void)isa; /* the double build has no use for it */
 }

@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/kernels.h"
 #include "kernels/vec/compile.h"
 
 #define V_NAME(op) op##_avx2
@@ -40,6 +41,59 @@ V_INLINE void v_put(float *p, v_f32 a, v_mask m, int full)
         _mm256_storeu_ps(p, a);
     else
         _mm256_maskstore_ps(p, m, a);
+}
+
+V_INLINE v_f32 v_get_bf16(const sn_bf16 *p, v_mask m, int full)
+{
+    __m128i half;
+    if (full) {
+        half = _mm_loadu_si128((const __m128i_u *)p);
+    } else {
+        const unsigned lanes = (unsigned)_mm256_movemask_ps((v_f32)m);
+        sn_bf16 some[V_WIDTH] = {0};
+        for (int i = 0; i < V_WIDTH && lanes >> i & 1u; i++)
+            some[i] = p[i];
+        half = _mm_loadu_si128((const __m128i_u *)some);
+    }
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+
+/* Rounded to sn_bf16, in the upper half of each lane. */
+V_INLINE __m256i v_rounded(v_f32 a)
+{
+    const __m256i bits = _mm256_castps_si256(a);
+    const __m256i odd =
+        _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i up = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    return _mm256_castps_si256(_mm256_blendv_ps(
+        _mm256_castsi256_ps(_mm256_add_epi32(bits, up)),
+        _mm256_castsi256_ps(quiet), _mm256_cmp_ps(a, a, _CMP_UNORD_Q)));
+}
+
+V_INLINE void v_put_bf16(sn_bf16 *p, v_f32 a, v_mask m, int full)
+{
+    const __m256i upper = _mm256_srli_epi32(v_rounded(a), 16);
+    const __m128i half = _mm_packus_epi32(_mm256_castsi256_si128(upper),
+                                          _mm256_extracti128_si256(upper, 1));
+    if (full) {
+        _mm_storeu_si128((__m128i_u *)p, half);
+        return;
+    }
+    const unsigned lanes = (unsigned)_mm256_movemask_ps((v_f32)m);
+    sn_bf16 some[V_WIDTH];
+    _mm_storeu_si128((__m128i_u *)some, half);
+    for (int i = 0; i < V_WIDTH && lanes >> i & 1u; i++)
+        p[i] = some[i];
+}
+
+V_INLINE v_f32 v_pair(v_f32 a, v_f32 b)
+{
+    const __m256i upper =
+        _mm256_and_si256(v_rounded(b), _mm256_set1_epi32((int)0xffff0000u));
+    return _mm256_castsi256_ps(
+        _mm256_or_si256(upper, _mm256_srli_epi32(v_rounded(a), 16)));
 }
 
 V_INLINE v_f32 v_add(v_f32 a, v_f32 b)

@@ -12,6 +12,7 @@
  *
  * Loops over lanes are what the compiler makes one vector instruction of. */
 
+#include "kernels/bf16.h"
 #include "kernels/vec/compile.h"
 
 #define V_NAME(op) op##_portable
@@ -55,6 +56,33 @@ V_INLINE void v_put(float *p, v_f32 a, v_mask m, int full)
         for (int i = 0; i < V_WIDTH; i++)
             if (m[i])
                 p[i] = a[i];
+}
+
+V_INLINE v_f32 v_get_bf16(const sn_bf16 *p, v_mask m, int full)
+{
+    v_f32 a = {0.0f};
+    for (int i = 0; i < V_WIDTH; i++)
+        a[i] = full || m[i] ? sn_bf16_wide(p[i]) : 0.0f;
+    return a;
+}
+
+V_INLINE void v_put_bf16(sn_bf16 *p, v_f32 a, v_mask m, int full)
+{
+    for (int i = 0; i < V_WIDTH; i++)
+        if (full || m[i])
+            p[i] = sn_bf16_round(a[i]);
+}
+
+V_INLINE v_f32 v_pair(v_f32 a, v_f32 b)
+{
+    sn_bf16 words[2 * V_WIDTH];
+    v_f32 pairs;
+    for (int i = 0; i < V_WIDTH; i++) {
+        words[2 * i] = sn_bf16_round(a[i]);
+        words[2 * i + 1] = sn_bf16_round(b[i]);
+    }
+    __builtin_memcpy(&pairs, words, sizeof pairs);
+    return pairs;
 }
 
 V_INLINE v_f32 v_add(v_f32 a, v_f32 b)

@@ -6,6 +6,8 @@
  * branch.  A NaN passes through every activation. */
 #include "kernels/kernels_internal.h"
 
+#include "kernels/ref/rows.h"
+
 static double activate(sn_act act, double z)
 {
     double t;
@@ -33,17 +35,18 @@ static double loaded(sn_real v, const sn_real *s, const sn_real *b, sn_act act,
     return activate(act, z);
 }
 
-static void load_ref(sn_real *dst, ptrdiff_t dst_p, const sn_real *src,
-                     ptrdiff_t src_p, const sn_real *s, const sn_real *b,
-                     sn_act act, sn_real gain, int add, int c, ptrdiff_t p)
+static void load_ref(struct sn_rows dst, struct sn_rows src, const sn_real *s,
+                     const sn_real *b, sn_act act, sn_real gain, int add, int c,
+                     ptrdiff_t p)
 {
-    for (ptrdiff_t ip = 0; ip < p; ip++, dst += dst_p, src += src_p) {
+    for (ptrdiff_t ip = 0; ip < p; ip++) {
         for (int ic = 0; ic < c; ic++) {
-            const double old = add ? (double)dst[ic] : 0.0;
-            const double a = loaded(src[ic], s, b, act, ic);
-            dst[ic] = (sn_real)((double)gain * a + old);
+            const double old = add ? (double)sn_ref_get(dst, ip, ic) : 0.0;
+            const double a = loaded(sn_ref_get(src, ip, ic), s, b, act, ic);
+            sn_ref_put(dst, ip, ic, (sn_real)((double)gain * a + old));
         }
     }
+    sn_ref_fill_up(dst, c, p);
 }
 
 static double load_dot_ref(const sn_real *dy, ptrdiff_t dy_p,

@@ -3,13 +3,15 @@
  * the derivative of the activation looks at it. */
 #include "kernels/kernels_internal.h"
 
-static void bn_sums_ref(double *s1, double *s2, const sn_real *y, ptrdiff_t y_p,
+#include "kernels/ref/rows.h"
+
+static void bn_sums_ref(double *s1, double *s2, struct sn_rows y,
                         const sn_real *shift, int c, ptrdiff_t p)
 {
     for (int ic = 0; ic < c; ic++) {
         double sum = 0.0, square = 0.0;
         for (ptrdiff_t ip = 0; ip < p; ip++) {
-            const double d = (double)y[ip * y_p + ic] - (double)shift[ic];
+            const double d = (double)sn_ref_get(y, ip, ic) - (double)shift[ic];
             sum += d;
             square += d * d;
         }
@@ -33,39 +35,40 @@ static double slope(sn_act act, double z)
     return 1.0;
 }
 
-static void act_bwd_ref(sn_real *dz, ptrdiff_t dz_p, const sn_real *y,
-                        ptrdiff_t y_p, const sn_real *s, const sn_real *b,
-                        const sn_real *mu, sn_act act, double *b1, double *b2,
-                        int c, ptrdiff_t p)
+static void act_bwd_ref(struct sn_rows dz, struct sn_rows y, const sn_real *s,
+                        const sn_real *b, const sn_real *mu, sn_act act,
+                        double *b1, double *b2, int c, ptrdiff_t p)
 {
     for (int ic = 0; ic < c; ic++) {
         double sum = 0.0, product = 0.0;
         for (ptrdiff_t ip = 0; ip < p; ip++) {
-            const double v = (double)y[ip * y_p + ic];
+            const double v = (double)sn_ref_get(y, ip, ic);
             const sn_real z = (sn_real)((double)s[ic] * v + (double)b[ic]);
-            sn_real *d = &dz[ip * dz_p + ic];
-            *d = (sn_real)((double)*d * slope(act, (double)z));
-            sum += (double)*d;
-            product += (double)*d * (v - (double)mu[ic]);
+            const double old = (double)sn_ref_get(dz, ip, ic);
+            const sn_real d = (sn_real)(old * slope(act, (double)z));
+            sn_ref_put(dz, ip, ic, d);
+            sum += (double)d;
+            product += (double)d * (v - (double)mu[ic]);
         }
         b1[ic] += sum;
         b2[ic] += product;
     }
 }
 
-static void bn_bwd_ref(sn_real *dy, ptrdiff_t dy_p, const sn_real *dz,
-                       ptrdiff_t dz_p, const sn_real *y, ptrdiff_t y_p,
+static void bn_bwd_ref(struct sn_rows dy, struct sn_rows dz, struct sn_rows y,
                        const sn_real *ps, const sn_real *q, const sn_real *r,
                        const sn_real *mu, int c, ptrdiff_t p)
 {
-    for (ptrdiff_t ip = 0; ip < p; ip++, dy += dy_p, dz += dz_p, y += y_p) {
+    for (ptrdiff_t ip = 0; ip < p; ip++) {
         for (int ic = 0; ic < c; ic++) {
-            const double from_dz = (double)ps[ic] * (double)dz[ic];
-            const double from_y =
-                (double)q[ic] * ((double)y[ic] - (double)mu[ic]);
-            dy[ic] = (sn_real)(from_dz + from_y + (double)r[ic]);
+            const double from_dz =
+                (double)ps[ic] * (double)sn_ref_get(dz, ip, ic);
+            const double v = (double)sn_ref_get(y, ip, ic);
+            const double from_y = (double)q[ic] * (v - (double)mu[ic]);
+            sn_ref_put(dy, ip, ic, (sn_real)(from_dz + from_y + (double)r[ic]));
         }
     }
+    sn_ref_fill_up(dy, c, p);
 }
 
 void sn_bn_fill_ref(struct sn_kernels *k)

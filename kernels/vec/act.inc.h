@@ -15,9 +15,9 @@
 #include "kernels/vec/vec.h"
 
 struct load_job {
-    float *dst;
-    const float *dy, *src; /* load has no dy, load_dot no dst */
-    ptrdiff_t dst_p, dy_p, src_p;
+    struct sn_rows dst, src; /* load */
+    const float *dy, *x;     /* load_dot */
+    ptrdiff_t dy_p, x_p;
     const float *s, *b;
     float lo, hi, gain;
     int c;
@@ -51,70 +51,99 @@ V_INLINE void get_affine(v_f32 *s, v_f32 *b, const struct load_job *j, int ic,
     }
 }
 
+/* How a loader reads, writes and computes. */
+struct load_kind {
+    sn_form in, out;
+    int hswish, add;
+};
+
 /* One vector of channels of `rows` pixels. */
-V_INLINE void load_vector(const struct load_job *j, float *dst,
-                          const float *src, int ic, const int rows,
-                          const int full, const int hswish, const int add)
+V_INLINE void load_vector(const struct load_job *j, ptrdiff_t first, int ic,
+                          const int rows, const int full,
+                          const struct load_kind kind)
 {
-    const v_mask m = v_tail(full ? 0 : j->c - ic);
-    v_f32 s, b;
+    const int lanes = full ? 0 : j->c - ic;
+    const v_mask m = v_tail(lanes);
+    const size_t size = kind.in == SN_REAL ? sizeof(float) : sizeof(sn_bf16);
+    v_f32 s, b, got[V_TALL];
 
     get_affine(&s, &b, j, ic, 1, full, m);
     V_UNROLL
     for (int ip = 0; ip < rows; ip++) {
-        float *to = dst + ip * j->dst_p + ic;
-        v_soon(src + ip * j->src_p + ic + V_AHEAD);
-        const v_f32 z = v_fma(s, v_get(src + ip * j->src_p + ic, m, full), b);
-        const v_f32 old = add ? v_get(to, m, full) : v_zero();
-        v_put(to, v_fma(v_set(j->gain), activate(j, z, hswish), old), m, full);
+        const ptrdiff_t from = (first + ip) * j->src.p + ic;
+        v_soon((const char *)j->src.at + (from + V_AHEAD) * (ptrdiff_t)size);
+        const v_f32 v = v_fetch(j->src.at, from, m, full, kind.in);
+        const v_f32 a = activate(j, v_fma(s, v, b), kind.hswish);
+        const v_f32 old = kind.add
+                              ? v_fetch(j->dst.at, (first + ip) * j->dst.p + ic,
+                                        m, full, SN_REAL)
+                              : v_zero();
+        got[ip] = v_fma(v_set(j->gain), a, old);
     }
+    v_store_tall(j->dst, first, ic, got, rows, v_stored(lanes, kind.out), full,
+                 kind.out);
 }
 
 V_INLINE void load_rows(const struct load_job *j, ptrdiff_t first,
-                        const int rows, const int hswish, const int add)
+                        const int rows, const struct load_kind kind)
 {
-    const float *src = j->src + first * j->src_p;
-    float *dst = j->dst + first * j->dst_p;
     int ic = 0;
-
     for (; j->c - ic >= V_WIDTH; ic += V_WIDTH)
-        load_vector(j, dst, src, ic, rows, 1, hswish, add);
+        load_vector(j, first, ic, rows, 1, kind);
     if (ic < j->c)
-        load_vector(j, dst, src, ic, rows, 0, hswish, add);
+        load_vector(j, first, ic, rows, 0, kind);
 }
 
-V_INLINE void load_all(const struct load_job *j, const int hswish,
-                       const int add)
+V_INLINE void load_all(const struct load_job *j, const struct load_kind kind)
 {
     ptrdiff_t ip = 0;
     for (; j->p - ip >= V_TALL; ip += V_TALL)
-        load_rows(j, ip, V_TALL, hswish, add);
-    for (; ip < j->p; ip++)
-        load_rows(j, ip, 1, hswish, add);
+        load_rows(j, ip, V_TALL, kind);
+    for (; j->p - ip >= 2; ip += 2)
+        load_rows(j, ip, 2, kind);
+    if (ip < j->p)
+        load_rows(j, ip, 1, kind);
 }
 
-static void V_NAME(load)(float *dst, ptrdiff_t dst_p, const float *src,
-                         ptrdiff_t src_p, const float *s, const float *b,
-                         sn_act act, float gain, int add, int c, ptrdiff_t p)
+typedef void loader(const struct load_job *j);
+
+#define LOADER(name, in, out, hswish, add)                                     \
+    static void name(const struct load_job *j)                                 \
+    {                                                                          \
+        load_all(j, (struct load_kind){in, out, hswish, add});                 \
+    }
+#define LOADERS(name, in, out)                                                 \
+    LOADER(name##_clamp, in, out, 0, 0)                                        \
+    LOADER(name##_hswish, in, out, 1, 0)
+
+LOADERS(load_reals, SN_REAL, SN_REAL)
+LOADERS(load_to_bf16, SN_REAL, SN_BF16)
+LOADERS(load_to_pairs, SN_REAL, SN_PAIRS)
+LOADERS(load_from_bf16, SN_BF16, SN_REAL)
+LOADERS(load_bf16, SN_BF16, SN_BF16)
+LOADERS(load_pairs, SN_BF16, SN_PAIRS)
+LOADER(add_clamp, SN_REAL, SN_REAL, 0, 1)
+LOADER(add_hswish, SN_REAL, SN_REAL, 1, 1)
+
+static void V_NAME(load)(struct sn_rows dst, struct sn_rows src, const float *s,
+                         const float *b, sn_act act, float gain, int add, int c,
+                         ptrdiff_t p)
 {
-    struct load_job j = {.dst = dst,
-                         .dst_p = dst_p,
-                         .src = src,
-                         .src_p = src_p,
-                         .s = s,
-                         .b = b,
-                         .gain = gain,
-                         .c = c,
-                         .p = p};
+    static loader *const loaders[2][3][2] = {
+        [SN_REAL] = {[SN_REAL] = {load_reals_clamp, load_reals_hswish},
+                     [SN_BF16] = {load_to_bf16_clamp, load_to_bf16_hswish},
+                     [SN_PAIRS] = {load_to_pairs_clamp, load_to_pairs_hswish}},
+        [SN_BF16] = {[SN_REAL] = {load_from_bf16_clamp, load_from_bf16_hswish},
+                     [SN_BF16] = {load_bf16_clamp, load_bf16_hswish},
+                     [SN_PAIRS] = {load_pairs_clamp, load_pairs_hswish}}};
+    const int hswish = act == SN_ACT_HSWISH;
+    struct load_job j = {
+        .dst = dst, .src = src, .s = s, .b = b, .gain = gain, .c = c, .p = p};
     set_clamp(&j, act);
-    if (act == SN_ACT_HSWISH && add)
-        load_all(&j, 1, 1);
-    else if (act == SN_ACT_HSWISH)
-        load_all(&j, 1, 0);
-    else if (add)
-        load_all(&j, 0, 1);
+    if (add)
+        (hswish ? add_hswish : add_clamp)(&j);
     else
-        load_all(&j, 0, 0);
+        loaders[src.form][dst.form][hswish](&j);
 }
 
 /* Sums in float over the rows of one block, then over its lanes in double. */
@@ -123,7 +152,7 @@ V_INLINE double dot_block(const struct load_job *j, ptrdiff_t first,
                           const int hswish)
 {
     const v_mask m = v_tail(full ? 0 : j->c - ic);
-    const float *src = j->src + first * j->src_p + ic;
+    const float *x = j->x + first * j->x_p + ic;
     const float *dy = j->dy + first * j->dy_p + ic;
     v_f32 s[V_GROUP], b[V_GROUP], acc[V_GROUP];
     double sum = 0.0;
@@ -132,11 +161,11 @@ V_INLINE double dot_block(const struct load_job *j, ptrdiff_t first,
     V_UNROLL
     for (int iv = 0; iv < nv; iv++)
         acc[iv] = v_zero();
-    for (ptrdiff_t ip = 0; ip < rows; ip++, dy += j->dy_p, src += j->src_p) {
+    for (ptrdiff_t ip = 0; ip < rows; ip++, dy += j->dy_p, x += j->x_p) {
         V_UNROLL
         for (int iv = 0; iv < nv; iv++) {
             const int at = iv * V_WIDTH;
-            const v_f32 z = v_fma(s[iv], v_get(src + at, m, full), b[iv]);
+            const v_f32 z = v_fma(s[iv], v_get(x + at, m, full), b[iv]);
             const v_f32 d = v_get(dy + at, m, full);
             acc[iv] = v_fma(d, activate(j, z, hswish), acc[iv]);
         }
@@ -170,8 +199,8 @@ static double V_NAME(load_dot)(const float *dy, ptrdiff_t dy_p,
 {
     struct load_job j = {.dy = dy,
                          .dy_p = dy_p,
-                         .src = src,
-                         .src_p = src_p,
+                         .x = src,
+                         .x_p = src_p,
                          .s = s,
                          .b = b,
                          .c = c,

@@ -16,6 +16,28 @@
 
 #include "kernels/vec/vec.h"
 
+/* Compiled for the slot `product`, unless the file that includes it asks for
+ * product_pairs: a term is then the products of two words of sn_bf16. */
+#ifdef V_PRODUCT_PAIRS
+V_INLINE v_f32 term(v_f32 a, v_f32 b, v_f32 sum)
+{
+    return v_dot(a, b, sum);
+}
+V_INLINE v_half term_half(v_half a, v_half b, v_half sum)
+{
+    return v_half_dot(a, b, sum);
+}
+#else
+V_INLINE v_f32 term(v_f32 a, v_f32 b, v_f32 sum)
+{
+    return v_fma(a, b, sum);
+}
+V_INLINE v_half term_half(v_half a, v_half b, v_half sum)
+{
+    return v_half_fma(a, b, sum);
+}
+#endif
+
 /* Where in the memory ahead a product is, and how far it goes at each term. */
 struct ahead {
     const char *at;
@@ -36,9 +58,9 @@ V_INLINE v_f32 broadcast(float x, const int nr)
 /* One tile of mr pixels and nr vectors; `touching`: the values of a of one term
  * lie together. */
 V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
-                           const float *a, const float *b, float *c, v_mask m,
-                           const int mr, const int nr, const enum last last,
-                           const int touching)
+                           const float *a, const float *b, ptrdiff_t c,
+                           v_mask m, const int mr, const int nr,
+                           const enum last last, const int touching)
 {
     const char *line = ahead->at;
     const ptrdiff_t line_step = ahead->step;
@@ -74,9 +96,9 @@ V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
                 const v_half ah = nr > 1 ? v_low(av) : v_half_set(x);
                 V_UNROLL
                 for (int iv = 0; iv < wide; iv++)
-                    sum[im][iv] = v_fma(av, bv[iv], sum[im][iv]);
+                    sum[im][iv] = term(av, bv[iv], sum[im][iv]);
                 if (last == HALF)
-                    half[im] = v_half_fma(ah, bh, half[im]);
+                    half[im] = term_half(ah, bh, half[im]);
             }
         }
     }
@@ -87,23 +109,26 @@ V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
             sum[im][wide] = v_whole(half[im]);
         V_UNROLL
         for (int iv = 0; iv < nr; iv++) {
-            float *to = c + im * p->c_m + iv * V_WIDTH;
+            const ptrdiff_t to = c + im * p->c_m + iv * V_WIDTH;
             const int whole = last == FULL || iv < nr - 1;
             v_f32 v = sum[im][iv];
             if (p->add)
-                v = v_add(v_get(to, m, whole), v);
-            v_put(to, v, m, whole);
+                v = v_add(v_get((const float *)p->c + to, m, whole), v);
+            if (p->c_form == SN_REAL)
+                v_put((float *)p->c + to, v, m, whole);
+            else
+                v_put_bf16((sn_bf16 *)p->c + to, v, m, whole);
         }
     }
 }
 
 typedef void product_tile_fn(const struct sn_product *p, struct ahead *ahead,
-                             const float *a, const float *b, float *c,
+                             const float *a, const float *b, ptrdiff_t c,
                              v_mask m);
 
 #define TILE(name, mr, nr, last, touching)                                     \
     static void name(const struct sn_product *p, struct ahead *ahead,          \
-                     const float *a, const float *b, float *c, v_mask m)       \
+                     const float *a, const float *b, ptrdiff_t c, v_mask m)    \
     {                                                                          \
         product_tile(p, ahead, a, b, c, m, mr, nr, last, touching);            \
     }
@@ -167,13 +192,14 @@ static void product_panel(const struct sn_product *p, struct ahead *ahead,
     const v_mask m = v_tail(last == FULL ? 0 : left);
 
     for (int ir = 0; ir < p->rows; ir++) {
-        const float *a = p->a + ir * p->a_row;
-        float *c = p->c + ir * p->c_row + in;
+        const float *a = (const float *)p->a + ir * p->a_row;
+        const float *b = (const float *)p->b + in;
+        const ptrdiff_t c = ir * p->c_row + in;
         int im = 0;
         for (int i = 0; i < HEIGHTS; i++) {
             product_tile_fn *const tile = tiles[nr - 1][i][2 * last + touching];
             for (; p->m - im >= heights[i]; im += heights[i])
-                tile(p, ahead, a + im * p->a_m, p->b + in, c + im * p->c_m, m);
+                tile(p, ahead, a + im * p->a_m, b, c + im * p->c_m, m);
         }
     }
 }
@@ -188,14 +214,14 @@ static struct ahead find_ahead(const struct sn_product *p, int panels)
         ahead.at = (const char *)p->b;
         return ahead;
     }
-    ahead.step = p->ahead_values * (ptrdiff_t)sizeof *p->ahead / terms + 1;
+    ahead.step = p->ahead_bytes / terms + 1;
     if (ahead.step > V_LINE)
         ahead.step = V_LINE;
     return ahead;
 }
 
 /* Panels as even as they can be: 4 vectors are 2 + 2, not 3 + 1. */
-static void V_NAME(product)(const struct sn_product *p)
+static void product_panels(const struct sn_product *p)
 {
     const int vectors = (p->n + V_WIDTH - 1) / V_WIDTH;
     const int panels = (vectors + V_NR - 1) / V_NR;
@@ -209,7 +235,14 @@ static void V_NAME(product)(const struct sn_product *p)
     }
 }
 
+#ifdef V_PRODUCT_PAIRS
+void V_NAME(sn_product_pairs_fill)(struct sn_kernels *k)
+{
+    k->product_pairs = product_panels;
+}
+#else
 void V_NAME(sn_product_fill)(struct sn_kernels *k)
 {
-    k->product = V_NAME(product);
+    k->product = product_panels;
 }
+#endif

@@ -11,7 +11,7 @@
  *   V_GROUP           channel vectors that share one walk over the rows
  *   V_MR, V_NR        a product's tile: pixels, channel vectors (V_NR a macro)
  *   v_f32, v_mask     a vector; which of its lanes are selected
- *   v_tail(n)         the first n lanes, n < V_WIDTH
+ *   v_tail(n)         the first n lanes, n <= V_WIDTH
  *   v_get(p, m, full)     the vector at p (any address)
  *   v_put(p, a, m, full)  a, written there
  *   v_set(x)          x in every lane
@@ -21,9 +21,18 @@
  *   v_less(a, b)      a < b, as a mask; false for NaN
  *   v_select(m, a, b) a where m is set, b elsewhere
  *   v_widen(sum, a)   sum[i] += a[i] in double, all lanes
+ *   v_get_bf16(p, m, full)  v_put_bf16(p, a, m, full)
+ *                     as v_get and v_put, of sn_bf16 in memory
+ *   v_pair(a, b)      words of two sn_bf16, a's first, as the lanes of a vector
  *   v_hold(a)         a, kept in a register: a value that is loaded once and
  *                     used several times GCC would otherwise load again for
  *                     each use, as a memory operand
+ *
+ * Where the processor multiplies and adds sn_bf16 two at a time, V_DOT is
+ * defined (to anything) and
+ *
+ *   v_dot(a, b, c)    c plus the products of the pairs of a and b;
+ *                     v_half_dot(a, b, c) of half vectors
  *
  * A width of which some processors make two operations also defines its half:
  *
@@ -46,6 +55,7 @@
 
 #include <stddef.h>
 
+#include "kernels/kernels.h"
 #include "kernels/vec/compile.h"
 
 #ifndef V_NAME
@@ -99,6 +109,50 @@ enum {
 V_INLINE void v_soon(const void *p)
 {
     __builtin_prefetch(p, 0, 2);
+}
+
+/* A vector of values of struct sn_rows, SN_REAL or SN_BF16. */
+V_INLINE v_f32 v_fetch(const void *at, ptrdiff_t i, v_mask m, const int full,
+                       const sn_form form)
+{
+    return form == SN_REAL ? v_get((const float *)at + i, m, full)
+                           : v_get_bf16((const sn_bf16 *)at + i, m, full);
+}
+
+V_INLINE void v_store(void *at, ptrdiff_t i, v_f32 a, v_mask m, const int full,
+                      const sn_form form)
+{
+    if (form == SN_REAL)
+        v_put((float *)at + i, a, m, full);
+    else
+        v_put_bf16((sn_bf16 *)at + i, a, m, full);
+}
+
+/* `count` pixels side by side, from the pixel `first` on (even, as is count
+ * unless it is 1, for SN_PAIRS); lanes are channels from ic on.  `put` selects
+ * lanes as `m` does, and the one of the zero behind an odd channel. */
+V_INLINE void v_store_tall(struct sn_rows to, ptrdiff_t first, int ic,
+                           const v_f32 *a, const int count, v_mask put,
+                           const int full, const sn_form form)
+{
+    if (form == SN_PAIRS) {
+        V_UNROLL
+        for (int ip = 0; ip < count; ip += 2) {
+            const v_f32 mate = ip + 1 < count ? a[ip + 1] : v_set(0.0f);
+            v_put((float *)to.at + (first + ip) / 2 * to.p + ic,
+                  v_pair(a[ip], mate), put, full);
+        }
+        return;
+    }
+    V_UNROLL
+    for (int ip = 0; ip < count; ip++)
+        v_store(to.at, (first + ip) * to.p + ic, a[ip], put, full, form);
+}
+
+/* The lanes that are stored of the last c channels of a pixel. */
+V_INLINE v_mask v_stored(int c, const sn_form form)
+{
+    return v_tail(form == SN_BF16 ? c + c % 2 : c);
 }
 
 V_INLINE ptrdiff_t v_rows(ptrdiff_t left)

@@ -36,12 +36,13 @@ static void load_rows(const struct sn_band *b, const struct sn_kernels *k,
     const ptrdiff_t pixel = ((ptrdiff_t)in * t->h + first) * t->w;
     sn_real *to = b->at + (first - b->first) * b->row + b->frame * b->col;
     if (b->frame == 0) {
-        b->load(k, t, pixel, (ptrdiff_t)(next - first) * t->w, to, b->col);
+        b->load(k, t, pixel, (ptrdiff_t)(next - first) * t->w,
+                sn_reals(to, b->col));
         return;
     }
     for (int ih = 0; ih < next - first; ih++)
-        b->load(k, t, pixel + (ptrdiff_t)ih * t->w, t->w, to + ih * b->row,
-                b->col);
+        b->load(k, t, pixel + (ptrdiff_t)ih * t->w, t->w,
+                sn_reals(to + ih * b->row, b->col));
 }
 
 static void clear_rows(const struct sn_band *b, int first, int next)

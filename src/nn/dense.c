@@ -48,8 +48,9 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
                     const struct sn_band *x, int in, int first, int next)
 {
     const struct sn_window *w = &s->window;
-    const int cin = s->in->c, ld = s->out->ld;
-    const ptrdiff_t pixel = ((ptrdiff_t)in * w->oh + first) * w->ow;
+    const int cin = s->in->c;
+    const struct sn_rows y =
+        sn_tensor_rows(s->out, ((ptrdiff_t)in * w->oh + first) * w->ow);
     const struct sn_product p = {
         .rows = next - first,
         .m = w->ow,
@@ -64,9 +65,10 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
         .b = s->weight.w,
         .b_seg = (ptrdiff_t)w->k * cin * s->weight.ld,
         .b_k = s->weight.ld,
-        .c = s->out->y + pixel * ld,
-        .c_row = (ptrdiff_t)w->ow * ld,
-        .c_m = ld};
+        .c = y.at,
+        .c_row = (ptrdiff_t)w->ow * y.p,
+        .c_m = y.p,
+        .c_form = y.form};
     k->product(&p);
 }
 
@@ -94,7 +96,7 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                         sn_real *slot, bool opens)
 {
     const struct sn_window *w = &s->window;
-    const ptrdiff_t ahead = ((ptrdiff_t)in * w->oh + next) * w->ow * s->out->ld;
+    const ptrdiff_t ahead = ((ptrdiff_t)in * w->oh + next) * w->ow;
     const int run = w->k * s->in->c, cout = s->out->c;
     const struct sn_product p = {
         .rows = w->k,
@@ -115,8 +117,9 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
         .c_row = (ptrdiff_t)run * cout,
         .c_m = cout,
         .add = !opens,
-        .ahead = s->out->y + ahead,
-        .ahead_values = (ptrdiff_t)s->step * w->ow * s->out->ld};
+        .ahead = sn_tensor_rows(s->out, ahead).at,
+        .ahead_bytes = (ptrdiff_t)s->step * w->ow * s->out->ld *
+                       (ptrdiff_t)sn_form_bytes(s->out->form)};
     k->product(&p);
 }
 
@@ -127,10 +130,11 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
                        int ph, int pw)
 {
     const struct sn_window *w = &s->window;
-    const int stride = w->stride, ld = s->in->ld;
+    const int stride = w->stride;
     const struct sn_phase h = sn_phase_of(ph, s, w->top);
     const struct sn_phase v = sn_phase_of(pw, s, w->left);
-    const ptrdiff_t pixel = ((ptrdiff_t)in * w->h + first + ph) * w->w + pw;
+    const struct sn_rows dx = sn_tensor_grad_rows(
+        s->in, ((ptrdiff_t)in * w->h + first + ph) * w->w + pw);
     const struct sn_product p = {
         .rows = (next - first - ph + stride - 1) / stride,
         .m = (w->w - pw + stride - 1) / stride,
@@ -145,9 +149,10 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
         .b = sn_turned_at(s, ph, pw),
         .b_seg = (ptrdiff_t)v.taps * s->out->c * sn_turned_ld(s),
         .b_k = sn_turned_ld(s),
-        .c = s->in->dz + pixel * ld,
-        .c_row = (ptrdiff_t)stride * w->w * ld,
-        .c_m = (ptrdiff_t)stride * ld,
+        .c = dx.at,
+        .c_row = (ptrdiff_t)stride * w->w * dx.p,
+        .c_m = stride * dx.p,
+        .c_form = dx.form,
         .add = sn_tensor_adds(s->in)};
     k->product(&p);
 }

@@ -29,6 +29,8 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
         sn_band_values(s->out, sn_stage_dy_rows(s, s->step), w->left, col));
     sn_plan_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
                                       (size_t)w->w * (size_t)s->in->ld);
+    sn_plan_raise(&plan->need.dx,
+                  (size_t)s->step * (size_t)w->ow * (size_t)s->out->ld);
 }
 
 static struct sn_band x_band(const struct sn_stage *s,
@@ -63,6 +65,37 @@ static struct sn_window slide_x(const struct sn_stage *s,
                               .y_pitch = w->ow};
 }
 
+/* Where the kernel writes what goes to `to`, which takes sn_real alone: there,
+ * or in scratch, from where deliver() brings it. */
+static struct sn_rows work_place(const struct sn_unit *unit, struct sn_rows to,
+                                 int adds)
+{
+    if (to.form == SN_REAL && !adds)
+        return to;
+    return sn_reals(unit->scratch->dx, to.p);
+}
+
+static void deliver(const struct sn_unit *unit, struct sn_rows to,
+                    struct sn_rows from, int adds, int c, ptrdiff_t pixels)
+{
+    if (from.at != to.at)
+        unit->k->load(to, from, NULL, NULL, SN_ACT_NONE, 1, adds, c, pixels);
+}
+
+/* y rows of `win`, from `pixel` on */
+static void forward(const struct sn_stage *s, const struct sn_unit *unit,
+                    const struct sn_band *x, const struct sn_window *win,
+                    ptrdiff_t pixel)
+{
+    const ptrdiff_t pixels = (ptrdiff_t)win->oh * win->ow;
+    const struct sn_rows y = sn_tensor_rows(s->out, pixel);
+    const struct sn_rows to = work_place(unit, y, 0);
+    unit->k->dwconv_fwd(to.at, to.p, x->at, x->col, s->weight.w, s->tap_row,
+                        s->weight.ld, s->out->c, win);
+    deliver(unit, y, to, 0, s->out->c, pixels);
+    sn_tensor_wrote(unit->k, s->out, unit->u, pixel, pixels, unit->mode);
+}
+
 static void fwd(struct sn_stage *s, const struct sn_unit *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
@@ -72,13 +105,8 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
         sn_band_rewind(&x);
         for (int ih = 0; ih < w->oh; ih += s->step) {
             const int next = sn_least(ih + s->step, w->oh);
-            const ptrdiff_t pixel = ((ptrdiff_t)in * w->oh + ih) * w->ow;
             const struct sn_window win = slide_x(s, unit, &x, in, ih, next);
-            unit->k->dwconv_fwd(s->out->y + pixel * s->out->ld, s->out->ld,
-                                x.at, x.col, s->weight.w, s->tap_row,
-                                s->weight.ld, s->out->c, &win);
-            sn_tensor_wrote(unit->k, s->out, unit->u, pixel,
-                            (ptrdiff_t)(next - ih) * w->ow, unit->mode);
+            forward(s, unit, &x, &win, ((ptrdiff_t)in * w->oh + ih) * w->ow);
         }
     }
 }
@@ -101,15 +129,13 @@ static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
                                   .left = w->left + dy->frame * w->stride,
                                   .x_pitch = w->w,
                                   .y_pitch = w->ow + 2 * dy->frame};
-    sn_real *dx = x->dz + pixel * x->ld;
-    sn_real *to = adds ? unit->scratch->dx : dx;
-    unit->k->dwconv_bwd_data(to, x->ld, dy->at, dy->col, s->weight.w,
+    const ptrdiff_t pixels = (ptrdiff_t)(next - first) * w->w;
+    const struct sn_rows dx = sn_tensor_grad_rows(x, pixel);
+    const struct sn_rows to = work_place(unit, dx, adds);
+    unit->k->dwconv_bwd_data(to.at, to.p, dy->at, dy->col, s->weight.w,
                              s->tap_row, s->weight.ld, x->c, &win);
-    if (adds)
-        unit->k->load(dx, x->ld, to, x->ld, NULL, NULL, SN_ACT_NONE, 1, 1, x->c,
-                      (ptrdiff_t)(next - first) * w->w);
-    sn_tensor_added(unit->k, x, unit->u, pixel,
-                    (ptrdiff_t)(next - first) * w->w);
+    deliver(unit, dx, to, adds, x->c, pixels);
+    sn_tensor_added(unit->k, x, unit->u, pixel, pixels);
 }
 
 /* Everything that output rows [first, next) of image `in` bring. */

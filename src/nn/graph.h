@@ -26,7 +26,8 @@ struct sn_graph {
     struct sn_scratch *scratch; /* [threads] owned */
     int threads;
     int batch;
-    size_t cap;                 /* bytes a plan may take; 0: any */
+    bool bf16;  /* training passes keep wide tensors in SN_BF16 */
+    size_t cap; /* bytes a plan may take; 0: any */
     struct sn_profile *profile; /* borrowed, of training passes; or NULL */
 };
 

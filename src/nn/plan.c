@@ -157,8 +157,12 @@ static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
 static size_t count(struct sn_graph *g, struct sn_plan *plan, bool backward)
 {
     struct sn_arena counting;
-    *plan = (struct sn_plan){
-        .arena = &counting, .threads = g->threads, .backward = backward};
+    *plan =
+        (struct sn_plan){.arena = &counting,
+                         .threads = g->threads,
+                         .backward = backward,
+                         .bf16 = backward && g->bf16,
+                         .pairs = backward && g->bf16 && g->k->product_pairs};
     for (int run = 0; run < 2; run++) {
         sn_arena_init(&counting);
         plan_layers(g, plan);
@@ -196,9 +200,9 @@ static void forget_first(struct wides *w, int n)
         w->of[i].t->kept = i >= n;
 }
 
-/* Values of all wide tensors: those that are kept, and the place that blocks
- * share, where the others lie beside the gradients. */
-static size_t wide_values(struct sn_graph *g)
+/* Room of all wide tensors, in sn_real: those that are kept, and the place that
+ * blocks share, where the others lie beside the gradients. */
+static size_t wide_reals(struct sn_graph *g)
 {
     size_t kept = 0, shared = 0;
     for (int il = 0; il < g->layers; il++) {
@@ -206,7 +210,7 @@ static size_t wide_values(struct sn_graph *g)
         const int n = sn_layer_wides(&g->layer[il], w);
         size_t block = 0;
         for (int i = 0; i < n; i++) {
-            const size_t values = sn_tensor_values(w[i].t);
+            const size_t values = sn_tensor_reals(w[i].t);
             kept += w[i].t->kept ? values : 0;
             block += w[i].t->kept ? values : 2 * values;
         }
@@ -221,13 +225,13 @@ static void forget_enough(struct sn_graph *g, size_t bytes)
 {
     struct wides w;
     list_wides(g, &w);
-    const size_t all = wide_values(g);
+    const size_t all = wide_reals(g);
     size_t least = bytes;
     int best = 0;
     for (int n = 1; n <= w.count && least > g->cap; n++) {
         forget_first(&w, n);
         const size_t now =
-            bytes + wide_values(g) * sizeof(sn_real) - all * sizeof(sn_real);
+            bytes + wide_reals(g) * sizeof(sn_real) - all * sizeof(sn_real);
         if (now < least) {
             least = now;
             best = n;

@@ -39,6 +39,8 @@ struct sn_plan {
     sn_real *slots, *turned, *wides;
     int threads;
     bool backward; /* gradients are wanted */
+    bool bf16;     /* wide tensors are in SN_BF16 */
+    bool pairs;    /* products take pairs of it */
 };
 
 /* Takes what the needs found so far ask for; `scratch` for each thread. */

@@ -22,39 +22,67 @@ struct tile {
     int count;
 };
 
-/* Where the tile behind this one begins; of the tensor that is read next. */
-static const sn_real *next_of(const sn_real *values, const struct sn_tensor *t,
-                              const struct tile *at)
-{
-    return values + (at->pixel + at->count) * t->ld;
-}
-
 /* The wider tensor: what backward waits for. */
 static const struct sn_tensor *wider(const struct sn_stage *s)
 {
     return s->in->ld > s->out->ld ? s->in : s->out;
 }
 
+static ptrdiff_t step_bytes(const struct sn_stage *s, const struct sn_tensor *t)
+{
+    return (ptrdiff_t)s->step * t->ld * (ptrdiff_t)sn_form_bytes(t->form);
+}
+
+/* Terms of a sum over `n` values, and their distance where pixels are p values
+ * apart: with pairs, two values are one. */
+static int terms(const struct sn_stage *s, int n)
+{
+    return s->pairs ? (n + 1) / 2 : n;
+}
+
+static ptrdiff_t apart(const struct sn_stage *s, struct sn_rows rows)
+{
+    return s->pairs ? rows.p / 2 : rows.p;
+}
+
+static void multiply(const struct sn_stage *s, const struct sn_kernels *k,
+                     const struct sn_product *p)
+{
+    if (s->pairs)
+        k->product_pairs(p);
+    else
+        k->product(p);
+}
+
 /* y = x W */
 static void forward(const struct sn_stage *s, const struct sn_kernels *k,
                     struct sn_rows x, const struct tile *at)
 {
-    const struct sn_product p = {.rows = 1,
-                                 .m = at->count,
-                                 .n = s->out->c,
-                                 .segs = 1,
-                                 .len = s->in->c,
-                                 .a = x.at,
-                                 .a_m = x.p,
-                                 .a_k = 1,
-                                 .b = s->mask ? s->masked : s->weight.w,
-                                 .b_k = s->mask ? s->out->c : s->weight.ld,
-                                 .c = s->out->y + at->pixel * s->out->ld,
-                                 .c_m = s->out->ld,
-                                 .ahead = next_of(s->in->y, s->in, at),
-                                 .ahead_values =
-                                     (ptrdiff_t)s->step * s->in->ld};
-    k->product(&p);
+    const ptrdiff_t next = at->pixel + at->count;
+    const struct sn_rows y = sn_tensor_rows(s->out, at->pixel);
+    struct sn_product p = {.rows = 1,
+                           .m = at->count,
+                           .n = s->out->c,
+                           .segs = 1,
+                           .len = terms(s, s->in->c),
+                           .a = x.at,
+                           .a_m = apart(s, x),
+                           .a_k = 1,
+                           .b = s->weight.w,
+                           .b_k = s->weight.ld,
+                           .c = y.at,
+                           .c_m = y.p,
+                           .c_form = y.form,
+                           .ahead = sn_tensor_rows(s->in, next).at,
+                           .ahead_bytes = step_bytes(s, s->in)};
+    if (s->pairs) {
+        p.b = s->packed;
+        p.b_k = s->out->ld;
+    } else if (s->mask) {
+        p.b = s->masked;
+        p.b_k = s->out->c;
+    }
+    multiply(s, k, &p);
 }
 
 /* dW = x^T dy, added to the slot unless it `opens` */
@@ -63,11 +91,12 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                         const struct tile *at, sn_real *slot, bool opens)
 {
     const struct sn_tensor *wide = wider(s);
+    const ptrdiff_t next = at->pixel + at->count;
     const struct sn_product p = {.rows = 1,
                                  .m = s->in->c,
                                  .n = s->out->c,
                                  .segs = 1,
-                                 .len = at->count,
+                                 .len = terms(s, at->count),
                                  .a = x.at,
                                  .a_m = 1,
                                  .a_k = x.p,
@@ -76,9 +105,9 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                                  .c = slot,
                                  .c_m = s->out->c,
                                  .add = !opens,
-                                 .ahead = next_of(wide->y, wide, at),
-                                 .ahead_values = (ptrdiff_t)s->step * wide->ld};
-    k->product(&p);
+                                 .ahead = sn_tensor_rows(wide, next).at,
+                                 .ahead_bytes = step_bytes(s, wide)};
+    multiply(s, k, &p);
 }
 
 /* dx = dy W^T */
@@ -86,22 +115,25 @@ static void data_grad(const struct sn_stage *s, const struct sn_kernels *k,
                       struct sn_rows dy, const struct tile *at)
 {
     const struct sn_tensor *wide = wider(s);
+    const ptrdiff_t next = at->pixel + at->count;
+    const struct sn_rows dx = sn_tensor_grad_rows(s->in, at->pixel);
     const struct sn_product p = {.rows = 1,
                                  .m = at->count,
                                  .n = s->in->c,
                                  .segs = 1,
-                                 .len = s->out->c,
+                                 .len = terms(s, s->out->c),
                                  .a = dy.at,
-                                 .a_m = dy.p,
+                                 .a_m = apart(s, dy),
                                  .a_k = 1,
                                  .b = s->turned,
                                  .b_k = sn_turned_ld(s),
-                                 .c = s->in->dz + at->pixel * s->in->ld,
-                                 .c_m = s->in->ld,
+                                 .c = dx.at,
+                                 .c_m = dx.p,
+                                 .c_form = dx.form,
                                  .add = sn_tensor_adds(s->in),
-                                 .ahead = next_of(wide->dz, wide, at),
-                                 .ahead_values = (ptrdiff_t)s->step * wide->ld};
-    k->product(&p);
+                                 .ahead = sn_tensor_grad_rows(wide, next).at,
+                                 .ahead_bytes = step_bytes(s, wide)};
+    multiply(s, k, &p);
 }
 
 /* The tile from `pixel` on, of a unit that ends at `last`. */
@@ -112,6 +144,47 @@ static struct tile tile_at(const struct sn_stage *s, ptrdiff_t pixel,
     return (struct tile){pixel, left < s->step ? (int)left : s->step};
 }
 
+/* x of a tile, in scratch unless it lies as it is wanted: in sn_real, or in
+ * `form` where products take pairs. */
+static struct sn_rows x_of(const struct sn_stage *s, const struct sn_unit *unit,
+                           const struct tile *at, sn_form form)
+{
+    const struct sn_rows x = {unit->scratch->load, s->in->ld, form};
+    if (!s->pairs)
+        return sn_tensor_view(unit->k, s->in, at->pixel, at->count, x.at);
+    sn_tensor_load(unit->k, s->in, at->pixel, at->count, x);
+    return x;
+}
+
+/* dy of a tile: its pixels for the gradient of x, pairs of pixels for that of
+ * the weight; in sn_real both are one. */
+struct dy {
+    struct sn_rows pixels, pairs;
+};
+
+static struct dy dy_of(const struct sn_stage *s, const struct sn_unit *unit,
+                       const struct tile *at)
+{
+    const struct sn_tensor *y = s->out;
+    sn_bf16 *half = (sn_bf16 *)unit->scratch->grad;
+    const struct dy dy = {{half, y->ld, SN_BF16},
+                          {half + (ptrdiff_t)s->step * y->ld, y->ld, SN_PAIRS}};
+    if (!s->pairs) {
+        const struct sn_rows rows = sn_tensor_view_grad(
+            unit->k, y, at->pixel, at->count, unit->scratch->grad);
+        return (struct dy){rows, rows};
+    }
+    if (!s->in->wants_grad) {
+        sn_tensor_load_grad(unit->k, y, at->pixel, at->count, dy.pairs);
+        return dy;
+    }
+    sn_tensor_load_grad(unit->k, y, at->pixel, at->count, dy.pixels);
+    if (unit->weights)
+        unit->k->load(dy.pairs, dy.pixels, NULL, NULL, SN_ACT_NONE, 1, 0, y->c,
+                      at->count);
+    return dy;
+}
+
 static void fwd(struct sn_stage *s, const struct sn_unit *unit)
 {
     const struct sn_kernels *k = unit->k;
@@ -119,9 +192,7 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
     ptrdiff_t ip = sn_unit_pixel(s->in, unit->u);
     for (; ip < last; ip += s->step) {
         const struct tile at = tile_at(s, ip, last);
-        const struct sn_rows x =
-            sn_tensor_view(k, s->in, ip, at.count, unit->scratch->load);
-        forward(s, k, x, &at);
+        forward(s, k, x_of(s, unit, &at, SN_BF16), &at);
         sn_tensor_wrote(k, s->out, unit->u, ip, at.count, unit->mode);
     }
 }
@@ -130,16 +201,13 @@ static void bwd_tile(struct sn_stage *s, const struct sn_unit *unit,
                      const struct tile *at, bool opens)
 {
     const struct sn_kernels *k = unit->k;
-    const struct sn_rows dy = sn_tensor_view_grad(
-        k, s->out, at->pixel, at->count, unit->scratch->grad);
-    if (unit->weights) {
-        const struct sn_rows x =
-            sn_tensor_view(k, s->in, at->pixel, at->count, unit->scratch->load);
-        weight_grad(s, k, x, dy, at, sn_unit_slot(s, unit), opens);
-    }
+    const struct dy dy = dy_of(s, unit, at);
+    if (unit->weights)
+        weight_grad(s, k, x_of(s, unit, at, SN_PAIRS), dy.pairs, at,
+                    sn_unit_slot(s, unit), opens);
     if (!s->in->wants_grad)
         return;
-    data_grad(s, k, dy, at);
+    data_grad(s, k, dy.pixels, at);
     sn_tensor_added(k, s->in, unit->u, at->pixel, at->count);
 }
 

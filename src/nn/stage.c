@@ -50,6 +50,8 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
 {
     const size_t rows = (size_t)weight_rows(s), cols = (size_t)s->out->c;
     SN_CHECK(!s->mask || s->kind == SN_STAGE_POINT);
+    /* the classifier stays exact: it has no batch-norm behind it */
+    s->pairs = plan->pairs && s->kind == SN_STAGE_POINT && s->out->bn;
     way_of(s)->plan(s, plan);
     s->slot_values = rows * cols;
     s->masked = NULL;
@@ -62,7 +64,7 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
     s->slots = plan->slots;
     if (s->kind != SN_STAGE_DEPTH)
         sn_plan_raise(&plan->need.turned, sn_turned_values(s));
-    s->turned = plan->turned;
+    s->turned = s->packed = plan->turned;
 }
 
 static void run_units(struct sn_stage *s, const struct sn_pass *pass,
@@ -90,18 +92,25 @@ static void mask_weight(const struct sn_stage *s)
                 s->mask[ir] * s->weight.w[(ptrdiff_t)ir * s->weight.ld + ic];
 }
 
-void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass)
+static void run_fwd(struct sn_stage *s, const struct sn_pass *pass)
 {
-    if (s->mask)
+    if (s->pairs)
+        sn_pack(s);
+    else if (s->mask)
         mask_weight(s);
     run_units(s, pass, way_of(s)->fwd);
+}
+
+void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass)
+{
+    run_fwd(s, pass);
     sn_tensor_written(s->out, pass->mode);
 }
 
 void sn_stage_again(struct sn_stage *s, const struct sn_pass *pass)
 {
     const struct sn_pass again = {pass->k, pass->scratch, SN_MODE_EVAL, false};
-    run_units(s, &again, way_of(s)->fwd);
+    run_fwd(s, &again);
 }
 
 /* Row ir of the weight gradient: joins the slots, in order; with a mask the

@@ -43,7 +43,9 @@ struct sn_stage {
     sn_real *masked;    /* [cin, cout] rows of the weight times mask */
     sn_real *slots;     /* [units, rows, cols] weight gradients, shared */
     size_t slot_values; /* of one unit */
-    sn_real *turned;    /* the weight as backward reads it (turn.h), shared */
+    void *turned;       /* the weight as backward reads it (turn.h), shared */
+    bool pairs;         /* POINT: products take words of two sn_bf16 */
+    void *packed; /* the weight as forward then reads it, in turned's place */
 };
 
 /* What a layer is given to run. */

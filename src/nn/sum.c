@@ -48,9 +48,9 @@ void sn_sum_fwd(struct sn_layer *layer, const struct sn_pass *pass)
         const ptrdiff_t rows = unit_rows(out, u, &row);
         for (int i = 0; i < s->terms; i++) {
             const struct sn_tensor *x = s->in[i];
-            pass->k->load(out->y + row * out->ld, out->ld, x->y + row * x->ld,
-                          x->ld, x->bn ? x->bn->s : NULL,
-                          x->bn ? x->bn->b : NULL, x->bn ? x->act : SN_ACT_NONE,
+            pass->k->load(sn_tensor_rows(out, row), sn_tensor_rows(x, row),
+                          x->bn ? x->bn->s : NULL, x->bn ? x->bn->b : NULL,
+                          x->bn ? x->act : SN_ACT_NONE,
                           s->coef[i] ? *s->coef[i] : 1, i > 0, out->c, rows);
         }
     }
@@ -72,9 +72,9 @@ static void bwd_term(struct sn_sum *s, const struct sn_tensor *out, int i,
     if (!x->wants_grad)
         return;
     if (x->dz != out->dz) /* else it is there already (plan.c) */
-        k->load(x->dz + row * x->ld, x->ld, dout, out->ld, NULL, NULL,
-                SN_ACT_NONE, s->coef[i] ? *s->coef[i] : 1, sn_tensor_adds(x),
-                out->c, rows);
+        k->load(sn_tensor_grad_rows(x, row), sn_reals(dout, out->ld), NULL,
+                NULL, SN_ACT_NONE, s->coef[i] ? *s->coef[i] : 1,
+                sn_tensor_adds(x), out->c, rows);
     sn_tensor_added(k, x, u, row, rows);
 }
 

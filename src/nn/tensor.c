@@ -49,26 +49,23 @@ void sn_tensor_plan_bn(struct sn_tensor *t, struct sn_arena *a)
 }
 
 void sn_tensor_load(const struct sn_kernels *k, const struct sn_tensor *t,
-                    ptrdiff_t pixel, ptrdiff_t count, sn_real *dst,
-                    ptrdiff_t dst_p)
+                    ptrdiff_t pixel, ptrdiff_t count, struct sn_rows dst)
 {
     const struct sn_bn *bn = t->bn;
-    k->load(dst, dst_p, t->y + pixel * t->ld, t->ld, bn ? bn->s : NULL,
-            bn ? bn->b : NULL, bn ? t->act : SN_ACT_NONE, 1, 0, t->c, count);
+    k->load(dst, sn_tensor_rows(t, pixel), bn ? bn->s : NULL, bn ? bn->b : NULL,
+            bn ? t->act : SN_ACT_NONE, 1, 0, t->c, count);
 }
 
 void sn_tensor_load_grad(const struct sn_kernels *k, const struct sn_tensor *t,
-                         ptrdiff_t pixel, ptrdiff_t count, sn_real *dst,
-                         ptrdiff_t dst_p)
+                         ptrdiff_t pixel, ptrdiff_t count, struct sn_rows dst)
 {
-    const sn_real *dz = t->dz + pixel * t->ld;
+    const struct sn_rows dz = sn_tensor_grad_rows(t, pixel);
     const struct sn_bn *bn = t->bn;
     if (bn)
-        k->bn_bwd(dst, dst_p, dz, t->ld, t->y + pixel * t->ld, t->ld, bn->ps,
-                  bn->q, bn->r, bn->mu, t->c, count);
+        k->bn_bwd(dst, dz, sn_tensor_rows(t, pixel), bn->ps, bn->q, bn->r,
+                  bn->mu, t->c, count);
     else
-        k->load(dst, dst_p, dz, t->ld, NULL, NULL, SN_ACT_NONE, 1, 0, t->c,
-                count);
+        k->load(dst, dz, NULL, NULL, SN_ACT_NONE, 1, 0, t->c, count);
 }
 
 struct sn_rows sn_tensor_view(const struct sn_kernels *k,
@@ -76,9 +73,10 @@ struct sn_rows sn_tensor_view(const struct sn_kernels *k,
                               ptrdiff_t count, sn_real *scratch)
 {
     if (!t->bn)
-        return (struct sn_rows){t->y + pixel * t->ld, t->ld};
-    sn_tensor_load(k, t, pixel, count, scratch, t->ld);
-    return (struct sn_rows){scratch, t->ld};
+        return sn_tensor_rows(t, pixel);
+    const struct sn_rows view = sn_reals(scratch, t->ld);
+    sn_tensor_load(k, t, pixel, count, view);
+    return view;
 }
 
 struct sn_rows sn_tensor_view_grad(const struct sn_kernels *k,
@@ -86,9 +84,10 @@ struct sn_rows sn_tensor_view_grad(const struct sn_kernels *k,
                                    ptrdiff_t count, sn_real *scratch)
 {
     if (!t->bn)
-        return (struct sn_rows){t->dz + pixel * t->ld, t->ld};
-    sn_tensor_load_grad(k, t, pixel, count, scratch, t->ld);
-    return (struct sn_rows){scratch, t->ld};
+        return sn_tensor_grad_rows(t, pixel);
+    const struct sn_rows view = sn_reals(scratch, t->ld);
+    sn_tensor_load_grad(k, t, pixel, count, view);
+    return view;
 }
 
 /* Unit u's slots of the two sums, emptied before its first pixel. */
@@ -107,13 +106,14 @@ void sn_tensor_wrote(const struct sn_kernels *k, struct sn_tensor *t, int u,
     struct sn_bn *bn = t->bn;
     if (!bn || mode == SN_MODE_EVAL)
         return;
-    const sn_real *y = t->y + pixel * t->ld;
+    const struct sn_rows y = sn_tensor_rows(t, pixel);
     const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
     open_sums(t, u, pixel);
     if (pixel == sn_unit_pixel(t, u))
-        memcpy(bn->shift + slot, y, (size_t)t->c * sizeof *y);
-    k->bn_sums(bn->sum1 + slot, bn->sum2 + slot, y, t->ld, bn->shift + slot,
-               t->c, count);
+        k->load(sn_reals(bn->shift + slot, t->ld), y, NULL, NULL, SN_ACT_NONE,
+                1, 0, t->c, 1);
+    k->bn_sums(bn->sum1 + slot, bn->sum2 + slot, y, bn->shift + slot, t->c,
+               count);
 }
 
 /* Mean and sum of squared deviations of a run of values. */
@@ -185,10 +185,11 @@ void sn_tensor_added(const struct sn_kernels *k, struct sn_tensor *t, int u,
     struct sn_bn *bn = t->bn;
     if (!bn || t->grads_seen + 1 < t->readers)
         return;
-    const ptrdiff_t at = pixel * t->ld, slot = (ptrdiff_t)u * t->ld;
+    const ptrdiff_t slot = (ptrdiff_t)u * t->ld;
     open_sums(t, u, pixel);
-    k->act_bwd(t->dz + at, t->ld, t->y + at, t->ld, bn->s, bn->b, bn->mu,
-               t->act, bn->sum1 + slot, bn->sum2 + slot, t->c, count);
+    k->act_bwd(sn_tensor_grad_rows(t, pixel), sn_tensor_rows(t, pixel), bn->s,
+               bn->b, bn->mu, t->act, bn->sum1 + slot, bn->sum2 + slot, t->c,
+               count);
 }
 
 void sn_tensor_grad_added(struct sn_tensor *t)

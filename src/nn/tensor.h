@@ -69,13 +69,15 @@ struct sn_bn {
 
 struct sn_tensor {
     int n, h, w, c, ld;
-    sn_real *y;       /* [n, h, w, ld] */
-    sn_real *dz;      /* same; NULL when no gradient is wanted */
-    struct sn_bn *bn; /* NULL: nothing pending, y is what readers see */
-    sn_act act;       /* pending behind bn */
-    int readers;      /* layers that read it */
-    int grads_seen;   /* of them, how many have added their gradient */
-    size_t dz_at;     /* between layers: dz, in its place (plan.c) */
+    sn_real *y;          /* [n, h, w, ld] */
+    sn_real *dz;         /* same; NULL when no gradient is wanted */
+    sn_bf16 *y16, *dz16; /* instead of these in SN_BF16 (inside blocks alone) */
+    sn_form form;        /* SN_REAL or SN_BF16 */
+    struct sn_bn *bn;    /* NULL: nothing pending, y is what readers see */
+    sn_act act;          /* pending behind bn */
+    int readers;         /* layers that read it */
+    int grads_seen;      /* of them, how many have added their gradient */
+    size_t dz_at;        /* between layers: dz, in its place (plan.c) */
     int last_reader; /* between layers: index of the last layer that reads it */
     bool wants_grad;
     bool kept; /* inside a block: y outlives forward; else it is made again */
@@ -109,32 +111,55 @@ void sn_tensor_shape(struct sn_tensor *t, int n, int h, int w, int c);
 /* Values of y, and of dz. */
 size_t sn_tensor_values(const struct sn_tensor *t);
 
+static inline size_t sn_form_bytes(sn_form form)
+{
+    return form == SN_BF16 ? sizeof(sn_bf16) : sizeof(sn_real);
+}
+
+/* The room that y takes, and dz, in sn_real. */
+static inline size_t sn_tensor_reals(const struct sn_tensor *t)
+{
+    const size_t bytes = sn_tensor_values(t) * sn_form_bytes(t->form);
+    return (bytes + sizeof(sn_real) - 1) / sizeof(sn_real);
+}
+
+/* y from `pixel` on, and dz; as it lies. */
+static inline struct sn_rows sn_tensor_rows(const struct sn_tensor *t,
+                                            ptrdiff_t pixel)
+{
+    if (t->form == SN_BF16)
+        return (struct sn_rows){t->y16 + pixel * t->ld, t->ld, SN_BF16};
+    return (struct sn_rows){t->y + pixel * t->ld, t->ld, SN_REAL};
+}
+
+static inline struct sn_rows sn_tensor_grad_rows(const struct sn_tensor *t,
+                                                 ptrdiff_t pixel)
+{
+    if (t->form == SN_BF16)
+        return (struct sn_rows){t->dz16 + pixel * t->ld, t->ld, SN_BF16};
+    return (struct sn_rows){t->dz + pixel * t->ld, t->ld, SN_REAL};
+}
+
 /* Takes y, and what a batch-norm needs, from `a`. */
 void sn_tensor_plan(struct sn_tensor *t, struct sn_arena *a);
 
 /* Takes what a batch-norm needs alone. */
 void sn_tensor_plan_bn(struct sn_tensor *t, struct sn_arena *a);
 
-/* Values as a kernel takes them: pixels `p` values apart. */
-struct sn_rows {
-    const sn_real *at;
-    ptrdiff_t p;
-};
-
 /* All that follows works on `count` pixels of the batch from `pixel` on.  A
  * unit passes over its pixels in order. */
 
-/* The loader: writes them to dst as a reader sees them, dst_p apart. */
+/* The loader: writes them to dst, in its form, as a reader sees them. */
 typedef void sn_load_pixels_fn(const struct sn_kernels *k,
                                const struct sn_tensor *t, ptrdiff_t pixel,
-                               ptrdiff_t count, sn_real *dst, ptrdiff_t dst_p);
+                               ptrdiff_t count, struct sn_rows dst);
 sn_load_pixels_fn sn_tensor_load;
 
 /* The backward loader of the layer that wrote t: dL/dy. */
 sn_load_pixels_fn sn_tensor_load_grad;
 
-/* The same without a copy where nothing is pending; else in `scratch`
- * ([count, t->ld] values). */
+/* The same in SN_REAL, without a copy where nothing is pending; else in
+ * `scratch` ([count, t->ld] values). */
 struct sn_rows sn_tensor_view(const struct sn_kernels *k,
                               const struct sn_tensor *t, ptrdiff_t pixel,
                               ptrdiff_t count, sn_real *scratch);

@@ -2,6 +2,8 @@
 
 #include "nn/turn.h"
 
+#include "kernels/bf16.h"
+
 struct sn_phase sn_phase_of(int phase, const struct sn_stage *s, int pad)
 {
     const int k = s->window.k, stride = s->window.stride;
@@ -19,7 +21,10 @@ int sn_turned_ld(const struct sn_stage *s)
 size_t sn_turned_values(const struct sn_stage *s)
 {
     const size_t taps = (size_t)s->window.k * (size_t)s->window.k;
-    return taps * (size_t)s->out->c * (size_t)sn_turned_ld(s);
+    const size_t turned = taps * (size_t)s->out->c * (size_t)sn_turned_ld(s);
+    const size_t packed =
+        s->pairs ? ((size_t)s->in->c + 1) / 2 * (size_t)s->out->ld : 0;
+    return turned > packed ? turned : packed;
 }
 
 /* Taps of the phases before (ph, pw). */
@@ -35,7 +40,7 @@ static int taps_before(const struct sn_stage *s, int ph, int pw)
 
 const sn_real *sn_turned_at(const struct sn_stage *s, int ph, int pw)
 {
-    return s->turned +
+    return (const sn_real *)s->turned +
            (ptrdiff_t)taps_before(s, ph, pw) * s->out->c * sn_turned_ld(s);
 }
 
@@ -54,17 +59,56 @@ static int turned_tap(const struct sn_stage *s, int jh, int jw)
     return taps_before(s, ph, pw) + ih * v.taps + iw;
 }
 
+/* W[in, out] as the passes read it; 0 beyond. */
+static sn_real masked_at(const struct sn_stage *s, int in, int out)
+{
+    if (in >= s->in->c || out >= s->out->c)
+        return 0;
+    const sn_real w = s->weight.w[(ptrdiff_t)in * s->weight.ld + out];
+    return s->mask ? s->mask[in] * w : w;
+}
+
+static void put_word(void *words, ptrdiff_t at, sn_real first, sn_real second)
+{
+    sn_bf16 *word = (sn_bf16 *)words + 2 * at;
+    word[0] = sn_bf16_round((float)first);
+    word[1] = sn_bf16_round((float)second);
+}
+
+void sn_pack(const struct sn_stage *s)
+{
+#pragma omp parallel for schedule(static)
+    for (int ir = 0; ir < (s->in->c + 1) / 2; ir++)
+        for (int ic = 0; ic < s->out->c; ic++)
+            put_word(s->packed, (ptrdiff_t)ir * s->out->ld + ic,
+                     masked_at(s, 2 * ir, ic), masked_at(s, 2 * ir + 1, ic));
+}
+
+static void turn_pairs(const struct sn_stage *s)
+{
+    const int ld = sn_turned_ld(s);
+#pragma omp parallel for schedule(static)
+    for (int ir = 0; ir < (s->out->c + 1) / 2; ir++)
+        for (int ic = 0; ic < s->in->c; ic++)
+            put_word(s->turned, (ptrdiff_t)ir * ld + ic,
+                     masked_at(s, ic, 2 * ir), masked_at(s, ic, 2 * ir + 1));
+}
+
 void sn_turn(const struct sn_stage *s)
 {
     const int k = s->window.k, cin = s->in->c, cout = s->out->c;
     const int ld = sn_turned_ld(s);
+    if (s->pairs) {
+        turn_pairs(s);
+        return;
+    }
 #pragma omp parallel for schedule(static)
     for (int ir = 0; ir < k * k * cout; ir++) {
         const int tap = ir / cout, out = ir % cout;
         const sn_real *w =
             s->weight.w + (ptrdiff_t)tap * cin * s->weight.ld + out;
         sn_real *to =
-            s->turned +
+            (sn_real *)s->turned +
             ((ptrdiff_t)turned_tap(s, tap / k, tap % k) * cout + out) * ld;
         for (int ic = 0; ic < cin; ic++)
             to[ic] =

@@ -29,8 +29,16 @@ int sn_turned_ld(const struct sn_stage *s);
 size_t sn_turned_values(const struct sn_stage *s);
 
 /* Fills s->turned from s->weight, rows of cin times `mask` where there is one;
- * in parallel. */
+ * in parallel.  With s->pairs its rows are words of two of the cout, the last
+ * of an odd number with 0. */
 void sn_turn(const struct sn_stage *s);
+
+/* The weight of a POINT stage as the products of pairs read it:
+ *
+ *   packed  [(cin + 1) / 2, out->ld] words of two of the cin, times `mask`
+ *
+ * Fills s->packed, in parallel. */
+void sn_pack(const struct sn_stage *s);
 
 /* The part of phase (ph, pw). */
 const sn_real *sn_turned_at(const struct sn_stage *s, int ph, int pw);

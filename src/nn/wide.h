@@ -17,12 +17,13 @@ static inline void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn,
     t->wants_grad = t->kept = true;
 }
 
-/* `t`'s part of the shared place, from *at on; *at moves behind it. */
-static inline sn_real *sn_wide_take(const struct sn_tensor *t,
-                                    struct sn_plan *plan, size_t *at)
+/* `t`'s part of the shared place, from *at on; *at moves behind it.  In
+ * sn_real, as everything that is planned. */
+static inline void *sn_wide_take(const struct sn_tensor *t,
+                                 struct sn_plan *plan, size_t *at)
 {
     sn_real *part = plan->wides ? plan->wides + *at : NULL;
-    *at += sn_tensor_values(t);
+    *at += sn_tensor_reals(t);
     sn_plan_raise(&plan->need.wide, *at);
     return part;
 }
@@ -32,14 +33,22 @@ static inline sn_real *sn_wide_take(const struct sn_tensor *t,
 static inline void sn_wide_plan(struct sn_tensor *t, struct sn_plan *plan,
                                 size_t *at)
 {
-    if (t->kept && plan->backward) {
-        sn_tensor_plan(t, plan->arena);
+    t->form = plan->bf16 ? SN_BF16 : SN_REAL;
+    t->y = t->dz = NULL;
+    t->y16 = t->dz16 = NULL;
+    sn_tensor_plan_bn(t, plan->arena);
+    void *y =
+        t->kept && plan->backward
+            ? sn_arena_take(plan->arena, sn_tensor_reals(t), sizeof(sn_real))
+            : sn_wide_take(t, plan, at);
+    void *dz = plan->backward ? sn_wide_take(t, plan, at) : NULL;
+    if (t->form == SN_BF16) {
+        t->y16 = y;
+        t->dz16 = dz;
     } else {
-        sn_tensor_plan_bn(t, plan->arena);
-        t->y = sn_wide_take(t, plan, at);
+        t->y = y;
+        t->dz = dz;
     }
-    if (plan->backward)
-        t->dz = sn_wide_take(t, plan, at);
 }
 
 /* The tensor a block reads; NULL for what is no block of several stages. */

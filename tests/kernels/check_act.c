@@ -26,16 +26,15 @@ static void load_once(const struct sn_kernels *ref,
 
     describe("c=%d p=%d gap=%d act=%d add=%d plain=%d", c, p, gap, (int)act,
              add, plain);
-    ref->load(want.x, want.ld, src.x, src.ld, vs, vb, act, gain, add, c, p);
-    opt->load(got.x, got.ld, src.x, src.ld, vs, vb, act, gain, add, c, p);
+    ref->load(reals(&want), reals(&src), vs, vb, act, gain, add, c, p);
+    opt->load(reals(&got), reals(&src), vs, vb, act, gain, add, c, p);
     rows_near(&got, &want, BOUND * SN_TOL(2));
 
     /* neither the distance of pixels nor working in place changes a bit */
-    opt->load(tight.x, tight.ld, near.x, near.ld, vs, vb, act, gain, add, c, p);
+    opt->load(reals(&tight), reals(&near), vs, vb, act, gain, add, c, p);
     rows_same(&tight, &got);
     if (!add) {
-        opt->load(place.x, place.ld, place.x, place.ld, vs, vb, act, gain, 0, c,
-                  p);
+        opt->load(reals(&place), reals(&place), vs, vb, act, gain, 0, c, p);
         rows_intact(&place);
         rows_same(&place, &got);
     }
@@ -65,7 +64,8 @@ static void check_load_nan(const struct sn_kernels *ref,
             describe("act=%d at=%d", (int)acts[i], at);
             for (int ic = 0; ic < C; ic++)
                 src[ic] = ic == at ? (sn_real)NAN : 1;
-            opt->load(dst, C, src, C, NULL, NULL, acts[i], 1, 0, C, 1);
+            opt->load(sn_reals(dst, C), sn_reals(src, C), NULL, NULL, acts[i],
+                      1, 0, C, 1);
             for (int ic = 0; ic < C; ic++)
                 if (isnan(dst[ic]) != (ic == at))
                     fail_msg("%s: value %d is %g", kernel_words, ic,

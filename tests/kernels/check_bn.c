@@ -17,9 +17,9 @@ static void sums_once(const struct sn_kernels *ref,
     double *tight1 = sums_start(&t1, c, 1), *tight2 = sums_start(&t2, c, 2);
 
     describe("c=%d p=%d gap=%d", c, p, gap);
-    ref->bn_sums(want1, want2, y.x, y.ld, shift.x, c, p);
-    opt->bn_sums(got1, got2, y.x, y.ld, shift.x, c, p);
-    opt->bn_sums(tight1, tight2, near.x, near.ld, shift.x, c, p);
+    ref->bn_sums(want1, want2, reals(&y), shift.x, c, p);
+    opt->bn_sums(got1, got2, reals(&y), shift.x, c, p);
+    opt->bn_sums(tight1, tight2, reals(&near), shift.x, c, p);
     sums_near(&g1, &w1, c, 2 * SN_TOL(p)); /* terms are up to 5/4 */
     sums_near(&g2, &w2, c, 4 * SN_TOL(p)); /* their squares have one sign */
     sums_near(&t1, &g1, c, 0.0);
@@ -52,12 +52,11 @@ static void act_bwd_once(const struct sn_kernels *ref,
     double *tight1 = sums_start(&t1, c, 1), *tight2 = sums_start(&t2, c, 2);
 
     describe("c=%d p=%d gap=%d act=%d", c, p, gap, (int)act);
-    ref->act_bwd(want.x, want.ld, y.x, y.ld, s.x, b.x, mu.x, act, want1, want2,
-                 c, p);
-    opt->act_bwd(got.x, got.ld, y.x, y.ld, s.x, b.x, mu.x, act, got1, got2, c,
+    ref->act_bwd(reals(&want), reals(&y), s.x, b.x, mu.x, act, want1, want2, c,
                  p);
-    opt->act_bwd(tight.x, tight.ld, near.x, near.ld, s.x, b.x, mu.x, act,
-                 tight1, tight2, c, p);
+    opt->act_bwd(reals(&got), reals(&y), s.x, b.x, mu.x, act, got1, got2, c, p);
+    opt->act_bwd(reals(&tight), reals(&near), s.x, b.x, mu.x, act, tight1,
+                 tight2, c, p);
     rows_near(&got, &want, 3 * SN_TOL(2)); /* z/3 + 1/2 at |z| up to 3 */
     sums_near(&g1, &w1, c, 2 * SN_TOL(p)); /* terms are up to 3/2 */
     sums_near(&g2, &w2, c, 3 * SN_TOL(p)); /* and twice that */
@@ -103,7 +102,8 @@ static void check_kinks(const struct sn_kernels *ref,
             b[ic] = mu[ic] = 0;
             b1[ic] = b2[ic] = 0.0;
         }
-        opt->act_bwd(dz, C, y, C, s, b, mu, cases[i].act, b1, b2, C, 1);
+        opt->act_bwd(sn_reals(dz, C), sn_reals(y, C), s, b, mu, cases[i].act,
+                     b1, b2, C, 1);
         describe("act=%d z=%g", (int)cases[i].act, (double)cases[i].z);
         for (int ic = 0; ic < C; ic++)
             near_double((double)dz[ic], (double)cases[i].slope, SN_TOL(1));
@@ -121,13 +121,12 @@ static void bn_bwd_once(const struct sn_kernels *ref,
     const struct rows place = rows_copy(&dz), near = rows_again(&y, 0);
 
     describe("c=%d p=%d gap=%d", c, p, gap);
-    ref->bn_bwd(want.x, want.ld, dz.x, dz.ld, y.x, y.ld, ps.x, q.x, r.x, mu.x,
-                c, p);
-    opt->bn_bwd(got.x, got.ld, dz.x, dz.ld, y.x, y.ld, ps.x, q.x, r.x, mu.x, c,
+    ref->bn_bwd(reals(&want), reals(&dz), reals(&y), ps.x, q.x, r.x, mu.x, c,
                 p);
+    opt->bn_bwd(reals(&got), reals(&dz), reals(&y), ps.x, q.x, r.x, mu.x, c, p);
     rows_near(&got, &want, 2 * SN_TOL(3)); /* y - mu is up to 2 */
-    opt->bn_bwd(place.x, place.ld, place.x, place.ld, near.x, near.ld, ps.x,
-                q.x, r.x, mu.x, c, p);
+    opt->bn_bwd(reals(&place), reals(&place), reals(&near), ps.x, q.x, r.x,
+                mu.x, c, p);
     rows_intact(&place);
     rows_same(&place, &got);
     check_guards();

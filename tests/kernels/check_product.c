@@ -70,7 +70,7 @@ static void compare(const struct sn_kernels *ref, const struct sn_kernels *opt,
     ref->product(&o.p);
     p.c = got.x;
     p.ahead = o.a.x;
-    p.ahead_values = o.a.n;
+    p.ahead_bytes = o.a.n * (ptrdiff_t)sizeof *o.a.all;
     opt->product(&p);
     rows_near(&got, &o.c, SN_TOL(s->segs * s->len + 1));
     check_guards();
@@ -160,8 +160,8 @@ static void check_bits_of(const struct sn_kernels *opt, int n)
                 struct sn_product one = o.p;
                 one.rows = one.m = 1;
                 one.n = 5;
-                one.a += ir * o.p.a_row + im * o.p.a_m;
-                one.b += in;
+                one.a = o.a.x + ir * o.p.a_row + im * o.p.a_m;
+                one.b = o.b.x + in;
                 one.c = start.x + ir * o.p.c_row + im * o.p.c_m + in;
                 opt->product(&one);
             }

@@ -35,18 +35,20 @@ static void hand_load(const struct sn_kernels *ref, const struct sn_kernels *k)
     (void)ref;
 
     describe("z = -3, 1, 3, 9");
-    k->load(y, 2, src, 2, s, b, SN_ACT_RELU6, 0.5f, 1, 2, 2);
+    k->load(sn_reals(y, 2), sn_reals(src, 2), s, b, SN_ACT_RELU6, 0.5f, 1, 2,
+            2);
     same_values(y, plus, 4);
-    k->load(y, 2, src, 2, s, b, SN_ACT_RELU6, 1, 0, 2, 2);
+    k->load(sn_reals(y, 2), sn_reals(src, 2), s, b, SN_ACT_RELU6, 1, 0, 2, 2);
     same_values(y, relu6, 4);
-    k->load(y, 2, src, 2, s, b, SN_ACT_RELU, 1, 0, 2, 2);
+    k->load(sn_reals(y, 2), sn_reals(src, 2), s, b, SN_ACT_RELU, 1, 0, 2, 2);
     same_values(y, relu, 4);
-    k->load(y, 2, src, 2, s, b, SN_ACT_NONE, 1, 0, 2, 2);
+    k->load(sn_reals(y, 2), sn_reals(src, 2), s, b, SN_ACT_NONE, 1, 0, 2, 2);
     same_values(y, none, 4);
-    k->load(y, 2, src, 2, NULL, NULL, SN_ACT_NONE, 1, 0, 2, 2);
+    k->load(sn_reals(y, 2), sn_reals(src, 2), NULL, NULL, SN_ACT_NONE, 1, 0, 2,
+            2);
     same_values(y, src, 4);
 
-    k->load(y, 2, src, 2, s, b, SN_ACT_HSWISH, 1, 0, 2, 2);
+    k->load(sn_reals(y, 2), sn_reals(src, 2), s, b, SN_ACT_HSWISH, 1, 0, 2, 2);
     const sn_real hswish[] = {0, (sn_real)(4.0 / 6.0), 3, 9};
     check_near(y, hswish, 4, 9 * SN_TOL(1), "%s", kernel_words);
 }
@@ -75,21 +77,23 @@ static void hand_bn(const struct sn_kernels *ref, const struct sn_kernels *k)
     (void)ref;
 
     describe("3 pixels of 2 channels");
-    k->bn_sums(s1, s2, y, 2, shift, 2, 3);
+    k->bn_sums(s1, s2, sn_reals(y, 2), shift, 2, 3);
     near_double(s1[0], 103.0, 0.0);
     near_double(s1[1], 0.0, 0.0);
     near_double(s2[0], 17.0, 0.0);
     near_double(s2[1], 102.0, 0.0);
 
     /* z = -1 1, 0 2, 4 3 */
-    k->act_bwd(dz, 2, y, 2, s, b, mu, SN_ACT_RELU, s1, s2, 2, 3);
+    k->act_bwd(sn_reals(dz, 2), sn_reals(y, 2), s, b, mu, SN_ACT_RELU, s1, s2,
+               2, 3);
     same_values(dz, masked, 6);
     near_double(s1[0], 104.0, 0.0);
     near_double(s1[1], 3.0, 0.0);
     near_double(s2[0], 20.0, 0.0);
     near_double(s2[1], 102.0, 0.0);
 
-    k->bn_bwd(dz, 2, dz, 2, y, 2, ps, q, r, mu, 2, 3);
+    k->bn_bwd(sn_reals(dz, 2), sn_reals(dz, 2), sn_reals(y, 2), ps, q, r, mu, 2,
+              3);
     same_values(dz, want, 6);
 }
 

@@ -43,6 +43,8 @@ static const struct {
     {"portable", SN_ISA_PORTABLE},
     {"avx2", SN_ISA_PORTABLE | SN_ISA_AVX2},
     {"avx512", SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512},
+    {"avx512bf16",
+     SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512 | SN_ISA_AVX512BF16},
 };
 
 struct kernel_case { /* a test at one instruction set */
@@ -118,8 +120,8 @@ static inline void kernel_case_run(void **state)
 static inline int kernel_tests(const char *group,
                                const struct kernel_test *tests, int count)
 {
-    static struct kernel_case cases[64];
-    static struct CMUnitTest units[64];
+    static struct kernel_case cases[96];
+    static struct CMUnitTest units[96];
     int n = 0;
 
     for (int i = 0; i < count; i++) {
@@ -197,6 +199,12 @@ static inline struct rows rows_again(const struct rows *from, int gap)
 static inline struct rows rows_copy(const struct rows *from)
 {
     return rows_again(from, (int)from->ld - from->c);
+}
+
+/* As a kernel takes them. */
+static inline struct sn_rows reals(const struct rows *r)
+{
+    return sn_reals(r->x, r->ld);
 }
 
 /* NaN everywhere: what an output that is overwritten holds before. */
