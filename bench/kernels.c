@@ -57,10 +57,18 @@ static const struct sn_bandwidth *memory_for(struct bench *b, double bytes)
     return &b->memory[i];
 }
 
+/* Weights are in f32 all the same, and hardly count. */
+static double moved_bytes(const struct bench *b, const struct sn_shape *s,
+                          sn_conv_pass pass)
+{
+    const double bytes = sn_shape_bytes(s, pass, b->fused);
+    return b->bf16 ? bytes / 2 : bytes;
+}
+
 static double bound_seconds(struct bench *b, const struct sn_shape *s,
                             sn_conv_pass pass)
 {
-    const double bytes = sn_shape_bytes(s, pass, b->fused);
+    const double bytes = moved_bytes(b, s, pass);
     const struct sn_bandwidth *m = memory_for(b, bytes);
     const double rate = pass == SN_CONV_BWD_WEIGHT ? m->read : m->triad;
     const double compute = sn_shape_flop(s) / b->peak, move = bytes / rate;
@@ -117,7 +125,7 @@ static void print_head(struct bench *b)
         return;
     }
     sn_os_cpu_name(cpu, sizeof cpu);
-    printf("%s, %s, f32%s, %d threads\n", cpu, b->k.isa,
+    printf("%s, %s, %s%s, %d threads\n", cpu, b->k.isa, b->precision,
            b->fused ? ", batch-norm and activation pending" : "", b->threads);
     if (b->threads > 1)
         print_limits(b, 1);
@@ -133,8 +141,8 @@ static void print_pass(struct bench *b, const struct sn_shape *s,
     const double rate = sn_shape_flop(s) / seconds;
     const char *name = sn_conv_pass_name[pass];
     if (b->csv) {
-        printf("%s,%s,f32,%s,%s,%.6g,%.5g,%.4g\n", s->name, name, b->k.isa,
-               sn_trial_variant(trial), 1e3 * seconds, rate / 1e9,
+        printf("%s,%s,%s,%s,%s,%.6g,%.5g,%.4g\n", s->name, name, b->precision,
+               b->k.isa, sn_trial_variant(trial), 1e3 * seconds, rate / 1e9,
                rate / b->peak);
     } else {
         const sn_shape_class is = sn_shape_class_of(s);
@@ -143,7 +151,7 @@ static void print_pass(struct bench *b, const struct sn_shape *s,
         sn_geomean_add(&b->of_bound[is][pass], bound);
         printf("%-16s %-10s %-8s %9.3f %8.1f %7.1f %5.1f %% %5.1f %%\n",
                s->name, name, sn_trial_variant(trial), 1e3 * seconds,
-               rate / 1e9, sn_shape_bytes(s, pass, b->fused) / seconds / 1e9,
+               rate / 1e9, moved_bytes(b, s, pass) / seconds / 1e9,
                100 * rate / b->peak, 100 * bound);
     }
     fflush(stdout);
@@ -184,8 +192,9 @@ static sn_status run_shape(struct bench *b, const struct sn_shape *s,
                            struct sn_error *err)
 {
     struct sn_trial *trial;
-    SN_TRY(sn_trial_check(s, &b->k, b->threads, b->fused, err));
-    SN_TRY(sn_trial_create(&trial, s, &b->k, b->threads, b->fused, err));
+    SN_TRY(sn_trial_check(s, &b->k, b->threads, b->fused, b->bf16, err));
+    SN_TRY(
+        sn_trial_create(&trial, s, &b->k, b->threads, b->fused, b->bf16, err));
     for (int pass = 0; pass < SN_CONV_PASSES; pass++)
         if (b->passes[pass])
             print_pass(b, s, trial, (sn_conv_pass)pass,

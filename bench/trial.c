@@ -11,13 +11,14 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "kernels/bf16.h"
 
 enum { NARROW = 16, SEED = 1 }; /* channels at the outer ends when fused */
 
 struct sn_trial {
     const struct sn_kernels *k;
     struct sn_arena arena;
-    bool fused;
+    bool fused, bf16;
     struct sn_stage stage, before, after;
     struct sn_tensor in, out, first, last; /* first -> in -> out -> last */
     struct sn_bn in_bn, out_bn;
@@ -63,8 +64,16 @@ static void take_bn(struct sn_tensor *t, struct sn_bn *bn, struct sn_arena *a,
 static void take_tensor(struct sn_tensor *t, struct sn_arena *a)
 {
     t->wants_grad = true;
-    sn_tensor_plan(t, a);
-    t->dz = sn_arena_take(a, sn_tensor_values(t), sizeof *t->dz);
+    sn_tensor_plan_bn(t, a);
+    void *y = sn_arena_take(a, sn_tensor_reals(t), sizeof(sn_real));
+    void *dz = sn_arena_take(a, sn_tensor_reals(t), sizeof(sn_real));
+    if (t->form == SN_BF16) {
+        t->y16 = y;
+        t->dz16 = dz;
+    } else {
+        t->y = y;
+        t->dz = dz;
+    }
 }
 
 /* Settles everything from the plan's arena, which may be only counting. */
@@ -87,6 +96,7 @@ static void lay_out(struct sn_trial *t, const struct sn_shape *s,
     }
     sn_stage_init(&t->stage, kind_of(s), &t->in, &t->out, s->cout, s->k,
                   s->stride, t->weight, (ptrdiff_t)s->k * s->cout);
+    t->in.form = t->out.form = t->bf16 ? SN_BF16 : SN_REAL;
     take_tensor(&t->in, a);
     take_tensor(&t->out, a);
     sn_stage_plan(&t->stage, plan);
@@ -102,26 +112,36 @@ static void lay_out(struct sn_trial *t, const struct sn_shape *s,
 
 /* ---- values ---- */
 
-/* Uniform in [-1, 1); `item` tells the arrays apart. */
-static void fill(sn_real *x, size_t n, uint32_t item)
+/* Uniform in [-1, 1), into n values that lie together; `item` tells the arrays
+ * apart. */
+static void fill(struct sn_rows to, size_t n, uint32_t item)
 {
     const struct sn_rng rng = sn_rng_make(SEED, SN_RNG_SYNTHETIC);
     uint32_t word[4];
     for (size_t i = 0; i < n; i++) {
         if (i % 4 == 0)
             sn_rng_words(rng, 0, item, i / 4, word);
-        x[i] = (sn_real)((int32_t)word[i % 4] * 0x1p-31);
+        const sn_real x = (sn_real)((int32_t)word[i % 4] * 0x1p-31);
+        if (to.form == SN_BF16)
+            ((sn_bf16 *)to.at)[i] = sn_bf16_round(x);
+        else
+            ((sn_real *)to.at)[i] = x;
     }
 }
 
-static void fill_tensor(const struct sn_tensor *t, sn_real *x, uint32_t item)
+static void fill_y(const struct sn_tensor *t, uint32_t item)
 {
-    fill(x, (size_t)sn_tensor_pixels(t) * (size_t)t->ld, item);
+    fill(sn_tensor_rows(t, 0), sn_tensor_values(t), item);
+}
+
+static void fill_dz(const struct sn_tensor *t, uint32_t item)
+{
+    fill(sn_tensor_grad_rows(t, 0), sn_tensor_values(t), item);
 }
 
 static void fill_weight(const struct sn_weight *w, int rows, uint32_t item)
 {
-    fill(w->w, (size_t)rows * (size_t)w->ld, item);
+    fill(sn_reals(w->w, w->ld), (size_t)rows * (size_t)w->ld, item);
 }
 
 static void set_gains(const struct sn_tensor *t)
@@ -143,16 +163,16 @@ static void fill_all(struct sn_trial *t, const struct sn_shape *s)
     const struct sn_pass pass = pass_of(t);
     fill_weight(&t->weight, weight_rows(s), 1);
     if (!t->fused) {
-        fill_tensor(&t->in, t->in.y, 2);
-        fill_tensor(&t->out, t->out.dz, 3);
+        fill_y(&t->in, 2);
+        fill_dz(&t->out, 3);
         return;
     }
     fill_weight(&t->before_weight, NARROW, 4);
     fill_weight(&t->after_weight, s->cout, 5);
     set_gains(&t->in);
     set_gains(&t->out);
-    fill_tensor(&t->first, t->first.y, 6);
-    fill_tensor(&t->last, t->last.dz, 7);
+    fill_y(&t->first, 6);
+    fill_dz(&t->last, 7);
     sn_stage_fwd(&t->before, &pass);
     sn_stage_fwd(&t->stage, &pass);
     sn_stage_fwd(&t->after, &pass);
@@ -172,13 +192,14 @@ void sn_trial_destroy(struct sn_trial *t)
 
 sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
                           const struct sn_kernels *k, int threads, bool fused,
-                          struct sn_error *err)
+                          bool bf16, struct sn_error *err)
 {
     struct sn_trial *t = calloc(1, sizeof *t);
     if (!t)
         return sn_fail(err, SN_ERR_MEMORY, "%s: no memory", s->name);
     t->k = k;
     t->fused = fused;
+    t->bf16 = bf16;
     t->threads = threads;
     t->scratch = calloc((size_t)threads, sizeof *t->scratch);
     sn_status rc = SN_OK;
@@ -186,8 +207,10 @@ sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
         rc = sn_fail(err, SN_ERR_MEMORY, "%s: no memory", s->name);
     sn_arena_init(&t->arena);
     struct sn_arena counting;
-    struct sn_plan plan = {
-        .arena = &counting, .threads = threads, .backward = true};
+    struct sn_plan plan = {.arena = &counting,
+                           .threads = threads,
+                           .backward = true,
+                           .pairs = bf16 && k->product_pairs};
     for (int run = 0; run < 2 && rc == SN_OK; run++) { /* as a graph does */
         sn_arena_init(&counting);
         lay_out(t, s, &plan);
@@ -234,30 +257,45 @@ struct distance {
     double difference, wanted;
 };
 
-static void compare(struct distance *d, const sn_real *got, const sn_real *want,
+static double value(struct sn_rows of, ptrdiff_t i)
+{
+    return of.form == SN_BF16
+               ? (double)sn_bf16_wide(((const sn_bf16 *)of.at)[i])
+               : (double)((const sn_real *)of.at)[i];
+}
+
+/* n values that lie together. */
+static void compare(struct distance *d, struct sn_rows got, struct sn_rows want,
                     int n)
 {
     for (int i = 0; i < n; i++) {
-        const double apart = (double)got[i] - (double)want[i];
+        const double apart = value(got, i) - value(want, i);
         d->difference += apart * apart;
-        d->wanted += (double)want[i] * (double)want[i];
+        d->wanted += value(want, i) * value(want, i);
     }
 }
 
-static struct distance tensors_apart(const struct sn_tensor *t,
-                                     const sn_real *got, const sn_real *want)
+typedef struct sn_rows rows_fn(const struct sn_tensor *t, ptrdiff_t pixel);
+
+/* Of y or dz, as `rows` says. */
+static struct distance tensors_apart(const struct sn_tensor *got,
+                                     const struct sn_tensor *want,
+                                     rows_fn *rows)
 {
     struct distance d = {0, 0};
-    for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(t); ip++)
-        compare(&d, got + ip * t->ld, want + ip * t->ld, t->c);
+    for (ptrdiff_t ip = 0; ip < sn_tensor_pixels(got); ip++)
+        compare(&d, rows(got, ip), rows(want, ip), got->c);
     return d;
 }
 
 static sn_status judge(const struct sn_shape *s, const char *what,
-                       struct distance d, bool fused, struct sn_error *err)
+                       struct distance d, const struct sn_trial *got,
+                       struct sn_error *err)
 {
     /* Fused, an activation may fall on the other side of its kink. */
-    const double bound = fused ? 1e-2 : 1e-4;
+    const double bound = got->bf16 && got->fused   ? 1e-1
+                         : got->bf16 || got->fused ? 1e-2
+                                                   : 1e-4;
     const double apart = sqrt(d.difference / d.wanted);
     if (apart <= bound)
         return SN_OK;
@@ -276,28 +314,29 @@ static sn_status compare_trials(const struct sn_shape *s, struct sn_trial *got,
             sn_trial_run(both[i], (sn_conv_pass)pass);
     struct distance dw = {0, 0};
     for (int ir = 0; ir < weight_rows(s); ir++)
-        compare(&dw, got->weight.g + (ptrdiff_t)ir * got->weight.ld,
-                want->weight.g + (ptrdiff_t)ir * want->weight.ld, s->cout);
+        compare(&dw, sn_reals(got->weight.g + (ptrdiff_t)ir * s->cout, 0),
+                sn_reals(want->weight.g + (ptrdiff_t)ir * s->cout, 0), s->cout);
     SN_TRY(judge(s, "the output",
-                 tensors_apart(&got->out, got->out.y, want->out.y), got->fused,
+                 tensors_apart(&got->out, &want->out, sn_tensor_rows), got,
                  err));
     SN_TRY(judge(s, "the input's gradient",
-                 tensors_apart(&got->in, got->in.dz, want->in.dz), got->fused,
+                 tensors_apart(&got->in, &want->in, sn_tensor_grad_rows), got,
                  err));
-    return judge(s, "the weight's gradient", dw, got->fused, err);
+    return judge(s, "the weight's gradient", dw, got, err);
 }
 
 sn_status sn_trial_check(const struct sn_shape *s, const struct sn_kernels *k,
-                         int threads, bool fused, struct sn_error *err)
+                         int threads, bool fused, bool bf16,
+                         struct sn_error *err)
 {
     struct sn_shape two = *s;
     struct sn_kernels ref;
     struct sn_trial *got = NULL, *want = NULL;
     two.n = 2;
     sn_kernels_init(&ref, SN_ISA_REF);
-    sn_status rc = sn_trial_create(&got, &two, k, threads, fused, err);
+    sn_status rc = sn_trial_create(&got, &two, k, threads, fused, bf16, err);
     if (rc == SN_OK)
-        rc = sn_trial_create(&want, &two, &ref, threads, fused, err);
+        rc = sn_trial_create(&want, &two, &ref, threads, fused, false, err);
     if (rc == SN_OK)
         rc = compare_trials(&two, got, want, err);
     sn_trial_destroy(got);

@@ -7,7 +7,10 @@
  * Plain, nothing is pending on either tensor, and a pass is the convolution
  * alone: what other libraries' primitives do.  Fused, both have a batch-norm
  * and ReLU6 pending, as inside a block: forward applies the input's and sums up
- * the output's, backward goes through both. */
+ * the output's, backward goes through both.
+ *
+ * In bf16 both tensors and their gradients are, and products take pairs of it
+ * where the kernels have that. */
 
 #include "bench/shapes.h"
 #include "nn/stage.h"
@@ -18,7 +21,7 @@ struct sn_trial; /* opaque */
  * may run on up to `threads` threads.  SN_ERR_MEMORY. */
 sn_status sn_trial_create(struct sn_trial **trial, const struct sn_shape *s,
                           const struct sn_kernels *k, int threads, bool fused,
-                          struct sn_error *err);
+                          bool bf16, struct sn_error *err);
 void sn_trial_destroy(struct sn_trial *trial);
 
 void sn_trial_run(struct sn_trial *trial, sn_conv_pass pass);
@@ -27,8 +30,10 @@ void sn_trial_run(struct sn_trial *trial, sn_conv_pass pass);
 const char *sn_trial_variant(const struct sn_trial *trial);
 
 /* Compares output and both gradients of two images with those of the reference
- * kernels.  SN_ERR_NUMERIC, saying what differs by how much; SN_ERR_MEMORY. */
+ * kernels in f32.  SN_ERR_NUMERIC, saying what differs by how much;
+ * SN_ERR_MEMORY. */
 sn_status sn_trial_check(const struct sn_shape *s, const struct sn_kernels *k,
-                         int threads, bool fused, struct sn_error *err);
+                         int threads, bool fused, bool bf16,
+                         struct sn_error *err);
 
 #endif

@@ -20,6 +20,8 @@ sn_status sn_cli_info(const struct sn_cli *a, struct sn_error *err)
     sn_text_add(&t, "supernet %s\n%-8s %s\n", SN_VERSION, "machine", line);
     sn_os_name(line, sizeof line);
     sn_text_add(&t, "%-8s %s\n", "system", line);
+    sn_text_add(&t, "%-8s in %s unless a config says otherwise\n", "training",
+                sn_job_bf16(&run, &k) ? "bf16" : "f32");
     sn_text_add(&t, "%-8s %s\n", "blas", sn_blas_config());
     sn_text_add(
         &t, "%-8s %s left, %d cores\n", "memory",

@@ -98,8 +98,8 @@ static const struct flag flags[] = {
     {"raw-input", 'R', false, NULL, false,
      "no pre-processing: it takes normalised floats"},
     {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
-    {"isa", 'i', false, "ref|portable|avx2|avx512", true,
-     "this instruction set and those below it"},
+    {"isa", 'i', false, "NAME", true,
+     "ref, portable, avx2, avx512 or avx512bf16"},
     {"json", 'J', false, NULL, false,
      "one JSON object on stdout, the rest on stderr"},
     {"quiet", 'q', true, NULL, true, "shows no progress"},
@@ -253,10 +253,11 @@ static sn_status read_isa(struct sn_cli *a, const char *text,
 {
     switch (sn_cpu_lower(sn_cpu_isa(), text, &a->isa)) {
     case -1:
-        return sn_fail(err, SN_ERR_CONFIG,
-                       "--isa: '%s' is not known; expected ref, portable, avx2 "
-                       "or avx512",
-                       text);
+        return sn_fail(
+            err, SN_ERR_CONFIG,
+            "--isa: '%s' is not known; expected ref, portable, avx2, "
+            "avx512 or avx512bf16",
+            text);
     case -2:
         return sn_fail(err, SN_ERR_CONFIG, "--isa: this processor has no %s",
                        text);

@@ -29,6 +29,13 @@ int sn_job_threads(int asked, const struct sn_run_options *run)
     return most < cores ? most : cores;
 }
 
+bool sn_job_bf16(const struct sn_run_options *run, const struct sn_kernels *k)
+{
+    if (run->precision == SN_PRECISION_AUTO)
+        return k->product_pairs != NULL;
+    return run->precision == SN_PRECISION_BF16;
+}
+
 /* ---- opening ---- */
 
 /* Config and run directory of a run that goes on. */
@@ -250,6 +257,7 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
         j, err, "%-8s %s of latency; the baseline takes %s", "budget", budget,
         sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
     char again[SN_AGAIN_TEXT];
+    SN_TRY(sn_job_say(j, err, "%-8s %s", "training", sn_job_plan_precision(p)));
     return sn_job_say(
         j, err, "%-8s %s planned%s, %s left", "memory",
         sn_text_bytes(peak, sizeof peak, (double)sn_job_plan_peak(p)),

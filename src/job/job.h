@@ -38,4 +38,8 @@ sn_status sn_job_train(const struct sn_job_request *q, struct sn_job_result *r,
 /* Threads of a run: what -j says, else the config, else all cores. */
 int sn_job_threads(int asked, const struct sn_run_options *run);
 
+/* Whether training keeps what is inside of blocks in bfloat16: as the config
+ * says; `auto` where these kernels multiply it faster. */
+bool sn_job_bf16(const struct sn_run_options *run, const struct sn_kernels *k);
+
 #endif

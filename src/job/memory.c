@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "base/text.h"
+#include "job/job.h"
 #include "job/plan.h"
 #include "search/supernet.h"
 
@@ -95,6 +96,7 @@ static sn_status counting_open(struct counting *c, const struct sn_job_plan *p,
     const sn_status rc = sn_graph_init(&c->graph, k, threads, err);
     if (rc != SN_OK)
         sn_supernet_release(&c->net);
+    c->graph.bf16 = p->bf16;
     c->graph.cap = sn_job_plan_cap(p, c->weights);
     return rc;
 }
@@ -157,6 +159,7 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     const int final = sn_job_group(c, c->train.batch);
     struct counting n;
     p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
+    p->bf16 = sn_job_bf16(&c->run, k);
     p->available = sn_os_memory_available();
     p->limit = find_limit(p, c);
     p->limit_is_ours = c->run.memory.set && p->limit == c->run.memory.value;
@@ -184,6 +187,12 @@ static size_t work_bytes(const struct sn_job_plan *p)
 size_t sn_job_plan_peak(const struct sn_job_plan *p)
 {
     return p->data_bytes + work_bytes(p);
+}
+
+const char *sn_job_plan_precision(const struct sn_job_plan *p)
+{
+    return p->bf16 ? "in bf16 inside blocks, weights and sums in f32"
+                   : "in f32";
 }
 
 const char *sn_job_plan_again(char buf[SN_AGAIN_TEXT],

@@ -22,6 +22,12 @@ static const struct sn_option_name baseline_names[] = {
     {"cost-only", SN_BASELINE_COST_ONLY},
     {NULL, 0}};
 
+static const struct sn_option_name precision_names[] = {
+    {"auto", SN_PRECISION_AUTO},
+    {"f32", SN_PRECISION_F32},
+    {"bf16", SN_PRECISION_BF16},
+    {NULL, 0}};
+
 #define RUN(name) offsetof(struct sn_run_options, name)
 
 /* clang-format off */
@@ -40,6 +46,12 @@ static const struct sn_option run_rows[] = {
      .fallback = "5 min", .min = 1, .max = 0, .unit = "s",
      .help = "time between two checkpoints; one is also written at the end "
              "of every epoch"},
+    {.key = "precision", .type = SN_OPT_NAME, .offset = RUN(precision),
+     .fallback = "auto", .min = 1, .max = 0, .names = precision_names,
+     .unit = "",
+     .help = "of the tensors inside of blocks while training; auto: bf16 "
+             "where the processor multiplies it faster, else f32; weights, "
+             "sums and evaluation are in f32"},
     {.key = "bn_group", .type = SN_OPT_COUNT, .offset = RUN(bn_group),
      .word = "batch", .fallback = "batch", .min = 2, .max = 4096,
      .unit = "images",

@@ -10,12 +10,20 @@
 #include "target/target.h"
 #include "train/trainer.h"
 
+/* What training keeps inside of blocks. */
+typedef enum {
+    SN_PRECISION_AUTO, /* what is faster on this machine */
+    SN_PRECISION_F32,
+    SN_PRECISION_BF16
+} sn_precision;
+
 /* Section [run]. */
 struct sn_run_options {
     uint64_t seed;
     char dir[SN_TEXT_MAX];         /* where run directories are made */
     int threads;                   /* 0: all cores */
     struct sn_quantity checkpoint; /* seconds between two */
+    int precision;                 /* sn_precision */
     int bn_group;                  /* images a pass; 0: the batch */
     struct sn_quantity memory;     /* bytes that may be planned */
 };

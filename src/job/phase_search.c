@@ -46,6 +46,7 @@ static sn_status open_search(struct search *s, struct sn_job *j,
         o->lr_warmup);
     SN_TRY(sn_supernet_init(&s->net, &j->plan->space, seed, err));
     SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
+    s->graph.bf16 = j->plan->bf16;
     s->graph.profile = sn_job_profile(j);
     sn_supernet_build_gated(&s->net, &s->graph, recipe.group, recipe.smoothing);
     s->graph.cap = sn_job_plan_cap(j->plan, s->net.params.arena.size);

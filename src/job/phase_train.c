@@ -108,6 +108,7 @@ static sn_status open_training(struct training *t, struct sn_job *j,
     const struct sn_recipe recipe = sn_recipe_final(
         &j->config.train, group_of(j), outcome_of(j)->inherited);
     SN_TRY(sn_graph_init(&t->graph, &j->kernels, j->threads, err));
+    t->graph.bf16 = j->plan->bf16;
     t->graph.profile = sn_job_profile(j);
     sn_supernet_build_arch(&t->net, &t->graph, arch, recipe.group,
                            recipe.smoothing);
@@ -133,6 +134,21 @@ static void close_training(struct training *t)
     sn_supernet_release(&t->net);
 }
 
+/* Statistics from so many images, then accuracy on `of`.  In float whatever
+ * training is in: what is measured is the net that the files hold. */
+static sn_status measure(struct training *t, int images, struct sn_loader *of,
+                         struct sn_eval *e, struct sn_error *err)
+{
+    if (t->graph.bf16)
+        SN_TRY(sn_graph_plan(&t->graph, false, err));
+    sn_calibrate(&t->net, &t->graph, &t->plain, images, t->labels);
+    sn_evaluate(e, &t->graph, of, t->labels, NULL);
+    if (t->graph.bf16)
+        SN_TRY(sn_graph_plan(&t->graph, true, err));
+    SN_TRY(sn_loader_status(&t->plain, err));
+    return sn_loader_status(of, err);
+}
+
 /* A few points of the curve: accuracy on the validation images. */
 static sn_status validate(struct training *t, int epoch, double *accuracy,
                           struct sn_error *err)
@@ -142,11 +158,9 @@ static sn_status validate(struct training *t, int epoch, double *accuracy,
     if (t->val.n == 0 || ((epoch + 1) % every != 0 && epoch + 1 < epochs))
         return SN_OK;
     struct sn_eval e;
-    sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_CURVE, t->labels);
-    sn_evaluate(&e, &t->graph, &t->val, t->labels, NULL);
+    SN_TRY(measure(t, CALIBRATE_CURVE, &t->val, &e, err));
     *accuracy = e.accuracy;
-    SN_TRY(sn_loader_status(&t->plain, err));
-    return sn_loader_status(&t->val, err);
+    return SN_OK;
 }
 
 static sn_status run_steps(struct sn_job *j, struct training *t,
@@ -202,10 +216,7 @@ static sn_status finish(struct sn_job *j, struct training *t,
 {
     struct sn_outcome *o = outcome_of(j);
     struct sn_eval e;
-    sn_calibrate(&t->net, &t->graph, &t->plain, CALIBRATE_FINAL, t->labels);
-    sn_evaluate(&e, &t->graph, &t->test, t->labels, NULL);
-    SN_TRY(sn_loader_status(&t->plain, err));
-    SN_TRY(sn_loader_status(&t->test, err));
+    SN_TRY(measure(t, CALIBRATE_FINAL, &t->test, &e, err));
     if (!isfinite(e.loss))
         return sn_fail(err, SN_ERR_NUMERIC,
                        "the trained net's loss on the test images is not "

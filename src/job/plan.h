@@ -19,6 +19,7 @@ struct sn_job_plan {
     double lowest, highest; /* attainable latency, seconds */
     double budget;          /* seconds; 0: none */
 
+    bool bf16;           /* of training, inside of blocks */
     size_t data_bytes;   /* images in memory */
     size_t search_bytes; /* weights and graph of the search */
     size_t final_bytes;  /* the same of the largest net in final training */
@@ -59,6 +60,9 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
 enum { SN_NETS_TEXT = 24 };
 const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],
                              const struct sn_job_plan *p);
+
+/* `in bf16 inside blocks, weights and sums in f32`, for people. */
+const char *sn_job_plan_precision(const struct sn_job_plan *p);
 
 /* What the limit costs, for people: ` (7 of 34 wide tensors made again)`, or
  * nothing.  Returns buf. */

@@ -12,6 +12,7 @@ void sn_linear_init(struct sn_layer *layer, struct sn_tensor *in, int cout,
     SN_CHECK(in->h == 1 && in->w == 1);
     sn_stage_init(&l->stage, SN_STAGE_POINT, in, &layer->out, cout, 1, 1,
                   weight, 0);
+    l->stage.exact = true;
     l->bias = bias;
 }
 

@@ -44,7 +44,8 @@ struct sn_stage {
     sn_real *slots;     /* [units, rows, cols] weight gradients, shared */
     size_t slot_values; /* of one unit */
     void *turned;       /* the weight as backward reads it (turn.h), shared */
-    bool pairs;         /* POINT: products take words of two sn_bf16 */
+    bool exact;         /* products are of sn_real, whatever the plan says */
+    bool pairs;   /* else, POINT: of words of two sn_bf16, where it says so */
     void *packed; /* the weight as forward then reads it, in turned's place */
 };
 

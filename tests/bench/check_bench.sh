@@ -70,7 +70,6 @@ refuses 2 'unknown flag `--frob`' kernels --frob
 refuses 2 '--seconds: `0` is no value for it' kernels --seconds 0
 refuses 2 '--threads: `0` is no value for it' kernels --threads 0
 refuses 2 '--shapes needs a value' kernels --shapes
-refuses 2 '--precision bf16: this engine computes in f32 only' kernels --precision bf16
 refuses 2 '--precision: `f8` is not known' kernels --precision f8
 refuses 2 'no instruction set `mmx`' kernels --isa mmx
 refuses 2 '--pass: found `fwd,bwd`' kernels --pass fwd,bwd
@@ -118,7 +117,7 @@ ended 'step --json' out err
 refuses 2 'expected either --net or --arch' step
 refuses 2 'expected either --net or --arch' step --net A --arch arch.txt
 refuses 2 '--net: `E` is not known' step --net E
-refuses 2 '--precision bf16: this engine' step --net A --precision bf16
+refuses 2 '--precision: `bf8` is not known' step --net A --precision bf8
 refuses 3 'cannot be opened' step --arch nowhere.txt
 echo 'supernet-arch 7' >bad.txt
 refuses 2 'bad.txt:1:' step --arch bad.txt
