@@ -56,6 +56,15 @@ ended 'kernels --fused --isa ref' err
     "point,fwd,ref,point+bn point,bwd_weight,ref,point+bn depth,fwd,ref,depth+bn depth,bwd_weight,ref,depth+bn " ]
 ended 'kernels: --only, --pass, --isa and --fused are obeyed' out
 
+for form in '' --fused; do
+    # shellcheck disable=SC2086 # no word, or one
+    "$bin/kernels" --shapes shapes.csv --seconds 0.001 --precision bf16 $form \
+        --csv >out 2>err
+    ended "kernels --precision bf16 $form" err
+    [ "$(tail -n +2 out | cut -d, -f3 | uniq -c)" = '     12 bf16' ]
+    verdict "kernels --precision bf16 $form: a row for each pass" $?
+done
+
 "$bin/kernels" --shapes shapes.csv --seconds 0.001 --threads 1 >out 2>err
 ended 'kernels, the table' err
 for word in 'working set' '^1 thread  *[0-9.]+ GFLOP/s' 'geometric means' \
@@ -114,6 +123,9 @@ verdict 'step --profile: the parts make up the step' $?
 "$bin/step" --arch arch.txt --batch 8 --steps 2 --json >out 2>err &&
     [ "$(wc -l <out)" -eq 1 ] && grep -qE '^\{"net": "arch", "batch": 8, .*"img_s": [0-9.]+, .*"loss_last": [0-9.]+\}$' out
 ended 'step --json' out err
+"$bin/step" --arch arch.txt --batch 8 --steps 2 --precision bf16 --json >out 2>err &&
+    grep -q '"precision": "bf16", ' out
+ended 'step --precision bf16' out err
 refuses 2 'expected either --net or --arch' step
 refuses 2 'expected either --net or --arch' step --net A --arch arch.txt
 refuses 2 '--net: `E` is not known' step --net E

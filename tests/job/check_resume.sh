@@ -8,6 +8,7 @@ RANDOM=${SEED:-1}
 cat >tiny.ini <<INI
 [run]
 checkpoint = 20 ms
+precision = bf16
 [data]
 set = scenes
 train = 300
@@ -60,8 +61,15 @@ for threads in 2 4; do
     verdict "$threads threads give the bits of 1" $?
 done
 
+"$supernet" train tiny.ini -q -j 1 -s run.precision=f32 -o f32 >out 2>&1 &&
+    ! cmp -s f32/subnet.safetensors one/subnet.safetensors &&
+    "$supernet" train tiny.ini -q -j 3 -s run.precision=f32 -o f32_3 >out 2>&1 &&
+    cmp f32/subnet.safetensors f32_3/subnet.safetensors &&
+    cmp f32/values.csv f32_3/values.csv
+verdict 'in f32, another result and the same at any thread count' $?
+
 # Under a cap blocks compute again what they have no room for.
-"$supernet" train tiny.ini -j 2 -s 'run.memory=7.5 MiB' -o capped >out 2>&1 &&
+"$supernet" train tiny.ini -j 2 -s 'run.memory=6 MiB' -o capped >out 2>&1 &&
     grep -q '^memory .*wide tensors made again' out && same capped
 verdict 'a cap on memory changes no bit' $?
 
@@ -72,7 +80,7 @@ verdict 'a group as large as the batch is the batch' $?
 "$supernet" train tiny.ini -q -j 2 -s run.bn_group=16 -o halves >out 2>&1 &&
     ! cmp -s halves/subnet.safetensors one/subnet.safetensors &&
     "$supernet" train tiny.ini -q -j 1 -s run.bn_group=16 \
-        -s 'run.memory=5 MiB' -o capped_halves >out 2>&1 &&
+        -s 'run.memory=4 MiB' -o capped_halves >out 2>&1 &&
     cmp halves/subnet.safetensors capped_halves/subnet.safetensors &&
     cmp halves/values.csv capped_halves/values.csv
 verdict 'groups of half a batch: one result at any thread count and cap' $?
