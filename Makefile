@@ -115,9 +115,8 @@ $(CHECKS) $(GRADS):
 
 $(BUILD)/kernels/portable/%.o: CFLAGS += -ffp-contract=off -Wno-psabi
 $(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
-AVX512 := $(addprefix -mavx512,f bw dq vl) -mfma
-$(BUILD)/kernels/avx512/%.o: CFLAGS += $(AVX512)
-$(BUILD)/kernels/avx512bf16/%.o: CFLAGS += $(AVX512) -mavx512bf16
+$(BUILD)/kernels/avx512%.o: CFLAGS += $(addprefix -mavx512,f bw dq vl) -mfma
+$(BUILD)/kernels/avx512bf16/%.o: CFLAGS += -mavx512bf16
 # The writer of JPEGs in there shifts into the sign, as is the custom.
 $(BUILD)/datasets/image_stb.o: CFLAGS += -fno-sanitize=shift
 $(BUILD)/tests/%.o $(BUILD)/f64/tests/%.o: CPPFLAGS += -Itests
@@ -141,7 +140,6 @@ $(filter $(BUILD)/src/export/%,$(LIB_OBJ)) $(CHECKS:%=%.o): | $(MESSAGES).c
 $(BUILD)/f64/%.o: %.c
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(CPPFLAGS) -DSN_DOUBLE $(CFLAGS) -MMD -MP -c -o $@ $<
-
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

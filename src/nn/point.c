@@ -166,7 +166,7 @@ static struct dy dy_of(const struct sn_stage *s, const struct sn_unit *unit,
                        const struct tile *at)
 {
     const struct sn_tensor *y = s->out;
-    sn_bf16 *half = (sn_bf16 *)unit->scratch->grad;
+    sn_bf16 *half = (void *)unit->scratch->grad;
     const struct dy dy = {{half, y->ld, SN_BF16},
                           {half + (ptrdiff_t)s->step * y->ld, y->ld, SN_PAIRS}};
     if (!s->pairs) {
