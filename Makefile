@@ -73,7 +73,7 @@ export SEED ISA
 tests: $(BUILD)/supernet $(BENCHES) $(CHECKS) $(GRADS)
 
 # The tests that are quick under the sanitizers, and the rooms they walk.
-QUICK ?= base config datasets kernels target search nn train export
+QUICK ?= base config datasets kernels target search nn train export report
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
             -fno-omit-frame-pointer
 asan:

@@ -31,7 +31,8 @@ struct sn_cli {
 typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 
 sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
-    sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate;
+    sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate,
+    sn_cli_target_plot;
 
 /* Prints text on stdout.  SN_ERR_OUTPUT. */
 sn_status sn_cli_print(const char *text, struct sn_error *err);

@@ -45,7 +45,7 @@ static void add_part(struct sn_text *t, const struct sn_net_part *p, int width,
 {
     char op[SN_OPERATOR_TEXT], input[48];
     snprintf(input, sizeof input, "%dx%dx%d", p->op.h, p->op.w, p->op.cin);
-    sn_text_add(t, "%-*s %-7s %-11s %5d", width, p->name,
+    sn_text_add(t, "%-*s %-9s %-11s %4d", width, p->name,
                 sn_operator_text(op, &p->op), input, p->op.cout);
     add_cost(t, &p->cost, all);
 }
@@ -58,12 +58,12 @@ static void add_table(struct sn_text *t, const struct estimate *e)
     sn_arch_summary(&e->arch, net, sizeof net);
     sn_text_add(t, "net      %s\ntarget   %s, batch 1\n", net,
                 sn_target_name(&e->target));
-    sn_text_add(t, "%-*s %-7s %-11s %5s %8s %8s %7s %8s %8s\n", width, "part",
+    sn_text_add(t, "%-*s %-9s %-11s %4s %8s %8s %7s %8s %8s\n", width, "part",
                 "op", "input", "cout", "latency", "share", "MACs", "weights",
                 "live");
     for (int i = 0; i < parts->count; i++)
         add_part(t, &parts->item[i], width, parts->total.seconds);
-    sn_text_add(t, "%-*s %-7s %-11s %5s", width, "all", "", "", "");
+    sn_text_add(t, "%-*s %-9s %-11s %4s", width, "all", "", "", "");
     add_cost(t, &parts->total, parts->total.seconds);
 }
 

@@ -57,6 +57,8 @@ static const struct command commands[] = {
     {"data write", "CONFIG.ini|DIR|LIST.csv", true, NULL, "soSF",
      "images as folders of JPEGs, as set = folder reads them",
      sn_cli_data_write},
+    {"target plot", "DEVICE.ini", false, NULL, "oJ",
+     "what channels cost on a device, as SVG", sn_cli_target_plot},
     {"info", NULL, true, NULL, "J", "version, processor, libraries, memory",
      sn_cli_info},
 };
@@ -201,7 +203,9 @@ static sn_status find_command(const struct command **found, int *words,
 {
     const char *names[COMMANDS];
     char both[64];
-    *words = n > 1 && strcmp(word[0], "data") == 0 ? 2 : 1;
+    const bool group =
+        strcmp(word[0], "data") == 0 || strcmp(word[0], "target") == 0;
+    *words = n > 1 && group ? 2 : 1;
     snprintf(both, sizeof both, "%s%s%s", word[0], *words > 1 ? " " : "",
              *words > 1 ? word[1] : "");
     for (int i = 0; i < COMMANDS; i++) {

@@ -12,6 +12,12 @@ int sn_target_lanes(const struct sn_target *t)
     return t->npu.out_lanes;
 }
 
+void sn_target_operator(struct sn_cost *cost, const struct sn_target *t,
+                        const struct sn_operator *op)
+{
+    sn_npu_cost(cost, &t->npu, op);
+}
+
 static void price(struct sn_target_parts *parts, const struct sn_target *t,
                   const struct sn_block_operators *ops)
 {

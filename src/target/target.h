@@ -34,6 +34,10 @@ const char *sn_target_name(const struct sn_target *t);
 /* The parallelism factor P: how many channels it computes at once. */
 int sn_target_lanes(const struct sn_target *t);
 
+/* An operator that stands alone. */
+void sn_target_operator(struct sn_cost *cost, const struct sn_target *t,
+                        const struct sn_operator *op);
+
 /* The parts of a block; of the stem: a 3x3 convolution of an h x w image of c
  * channels; of all behind the last block, which left h x w pixels of c
  * channels: 1x1 convolution to `head` channels (0: none), global pool, linear

@@ -1,16 +1,8 @@
 #!/usr/bin/env bash
-# Devices and what nets cost on them: estimate; what it says, how it ends.
-set -u
-cd "$(dirname "$0")/../.."
-supernet=${BUILD:-build}/supernet
-[[ $supernet == /* ]] || supernet=$PWD/$supernet
-root=$PWD
+# Devices and what nets cost on them: estimate, target plot; what they say, what
+# they write, how they end.
+. "$(dirname "$0")/lib.sh" || exit 1
 targets=$root/configs/targets
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
-export OMP_NUM_THREADS=1
 
 cat >tiny.ini <<INI
 [data]
@@ -36,35 +28,8 @@ epochs = 1
 batch = 16
 INI
 
-verdict() { # NAME STATUS
-    if [ "$2" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $1"
-    fi
-}
-
-# expect CODE 'REGEX' ARGUMENTS...: the status, and what stderr says.
-expect() {
-    local code=$1 text=$2 got
-    shift 2
-    "$supernet" "$@" >out 2>err </dev/null
-    got=$?
-    [ $got -eq "$code" ] && grep -qE -- "$text" err
-    verdict "supernet $*: status $got, expected $code; '$text' in: $(cat err)" $?
-}
-
-# shows 'REGEX' ARGUMENTS...: ends well, and stdout says so.
-shows() {
-    local text=$1
-    shift
-    "$supernet" "$@" >out 2>err </dev/null && grep -qE -- "$text" out
-    verdict "supernet $* shows '$text': $(cat out err)" $?
-}
-
 "$supernet" train tiny.ini -q -o run >out 2>err
-verdict "a run: $(cat err)" $?
+verdict 'a run' $?
 
 # ---- estimate ----
 shows '^stage.1.block.1.ibn.depth +dw 3x3 +8x8x48 +48 ' estimate run
@@ -72,7 +37,7 @@ cp out whole
 awk '$1 == "all" { total++ }
      $1 != "all" && /%/ { for (i = 2; i <= NF; i++) if ($i == "%") sum += $(i - 1) }
      END { exit total != 1 || sum < 99.5 || sum > 100.5 }' out
-verdict "the shares make up the net: $(cat out)" $?
+verdict 'the shares make up the net' $?
 [ "$(awk '{ if (length > most) most = length } END { print most }' out)" -le 100 ]
 verdict 'the table fits in 100 columns' $?
 for net in run/arch.txt run/subnet.safetensors run/subnet.onnx; do
@@ -91,7 +56,7 @@ expect 2 'estimate: expected --target' estimate run/arch.txt
 expect 2 'gone.ini' estimate run --target gone.ini
 expect 2 'no \[npu\]|section' estimate run --target tiny.ini
 expect 3 'gone.txt' estimate gone.txt --target "$targets/ne-1.ini"
-expect 3 'gone: No such file' estimate gone/ --target "$targets/ne-1.ini"
+expect 3 'gone.: cannot be opened: No such file' estimate gone/ --target "$targets/ne-1.ini"
 expect 2 'tiny.ini:1: ' estimate tiny.ini --target "$targets/ne-1.ini"
 printf 'supernet-arch 1\n\0' >nul.txt
 expect 2 'nul.txt: holds a NUL byte' estimate nul.txt --target "$targets/ne-1.ini"
@@ -102,5 +67,18 @@ expect 3 'cut.onnx: ' estimate cut.onnx --target "$targets/ne-1.ini"
 cp -r run early && rm early/arch.txt
 expect 3 'the run has chosen no net yet' estimate early
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+# ---- target plot ----
+shows 'curated +10 widths, local minima: 0 of latency, 0 of' target plot "$targets/ne-1.ini"
+grep -qE '^raw +160 widths, .* 9 of latency per channel' out && grep -q '</svg>' ne-1.svg
+verdict 'target plot draws the landscape' $?
+shows '"minima_per_channel": 19' target plot "$targets/ethos-like.ini" -o e.svg --json
+[ -s e.svg ]
+verdict 'the picture has the name it was given' $?
+sed 's/^name .*/name = a\/b/' "$targets/ne-1.ini" >slash.ini
+shows '^file +a-b.svg' target plot slash.ini
+expect 2 'gone.ini' target plot gone.ini
+expect 2 'target plot: expected DEVICE.ini' target plot
+expect 2 "unknown command 'target polt'; did you mean 'target plot'" target polt x
+expect 1 'nowhere/x.svg: cannot be written' target plot "$targets/ne-1.ini" -o nowhere/x.svg
+
+finish
