@@ -10,20 +10,25 @@ size_t sn_band_values(const struct sn_tensor *t, int room, int frame,
     return (size_t)room * (size_t)(t->w + 2 * frame) * (size_t)col;
 }
 
+static size_t bytes_of(const struct sn_band *b, ptrdiff_t values)
+{
+    return (size_t)values * sn_form_bytes(b->form);
+}
+
 struct sn_band sn_band_make(const struct sn_tensor *t, sn_load_pixels_fn *load,
-                            sn_real *scratch, int room, int frame,
+                            void *scratch, sn_form form, int room, int frame,
                             ptrdiff_t col)
 {
     const struct sn_band b = {.t = t,
                               .load = load,
                               .at = scratch,
+                              .form = form,
                               .frame = frame,
                               .col = col,
                               .row = (t->w + 2 * frame) * col};
-    const size_t side = (size_t)(frame * col) * sizeof *scratch;
     for (int ir = 0; ir < room && frame > 0; ir++) {
-        memset(scratch + ir * b.row, 0, side);
-        memset(scratch + (ir + 1) * b.row - frame * col, 0, side);
+        memset(sn_band_at(&b, ir, -frame), 0, bytes_of(&b, frame * col));
+        memset(sn_band_at(&b, ir, t->w), 0, bytes_of(&b, frame * col));
     }
     return b;
 }
@@ -33,23 +38,19 @@ static void load_rows(const struct sn_band *b, const struct sn_kernels *k,
                       int in, int first, int next)
 {
     const struct sn_tensor *t = b->t;
-    const ptrdiff_t pixel = ((ptrdiff_t)in * t->h + first) * t->w;
-    sn_real *to = b->at + (first - b->first) * b->row + b->frame * b->col;
-    if (b->frame == 0) {
-        b->load(k, t, pixel, (ptrdiff_t)(next - first) * t->w,
-                sn_reals(to, b->col));
-        return;
-    }
-    for (int ih = 0; ih < next - first; ih++)
-        b->load(k, t, pixel + (ptrdiff_t)ih * t->w, t->w,
-                sn_reals(to + ih * b->row, b->col));
+    const int rows =
+        b->frame == 0 ? 1 : next - first; /* a frame divides them */
+    const ptrdiff_t count = (ptrdiff_t)(next - first) / rows * t->w;
+    for (int ih = first; ih < first + rows; ih++)
+        b->load(k, t, ((ptrdiff_t)in * t->h + ih) * t->w, count,
+                (struct sn_rows){sn_band_at(b, ih, 0), b->col, b->form});
 }
 
 static void clear_rows(const struct sn_band *b, int first, int next)
 {
     if (next > first)
-        memset(b->at + (first - b->first) * b->row, 0,
-               (size_t)((next - first) * b->row) * sizeof *b->at);
+        memset(sn_band_at(b, first, -b->frame), 0,
+               bytes_of(b, (next - first) * b->row));
 }
 
 void sn_band_slide(struct sn_band *b, const struct sn_kernels *k, int in,
@@ -59,8 +60,8 @@ void sn_band_slide(struct sn_band *b, const struct sn_kernels *k, int in,
     const bool empty = b->next == b->first;
     const int kept = !empty && b->next > first ? b->next - first : 0;
     if (kept > 0 && first > b->first)
-        memmove(b->at, b->at + (first - b->first) * b->row,
-                (size_t)(kept * b->row) * sizeof *b->at);
+        memmove(b->at, sn_band_at(b, first, -b->frame),
+                bytes_of(b, kept * b->row));
     b->first = first;
     const int from = first + kept;
     b->next = next > from ? next : from;

@@ -13,7 +13,8 @@
 struct sn_band {
     const struct sn_tensor *t;
     sn_load_pixels_fn *load; /* of what the tensor's readers see, or dL/dy */
-    sn_real *at;             /* row `first`, its frame included */
+    void *at;                /* row `first`, its frame included */
+    sn_form form;            /* SN_REAL, or SN_BF16 of an even number of c */
     int first, next;         /* image rows held: [first, next) */
     int frame;               /* columns of zeros on either side */
     ptrdiff_t col, row;      /* values between pixels, between rows */
@@ -25,7 +26,7 @@ size_t sn_band_values(const struct sn_tensor *t, int room, int frame,
 
 /* Makes a band in `scratch`; its frame is cleared, it holds no row. */
 struct sn_band sn_band_make(const struct sn_tensor *t, sn_load_pixels_fn *load,
-                            sn_real *scratch, int room, int frame,
+                            void *scratch, sn_form form, int room, int frame,
                             ptrdiff_t col);
 
 /* Before the first rows of another image. */
@@ -39,10 +40,11 @@ static inline void sn_band_rewind(struct sn_band *b)
 void sn_band_slide(struct sn_band *b, const struct sn_kernels *k, int in,
                    int first, int next);
 
-/* Row ih, column 0 of the image. */
-static inline const sn_real *sn_band_row(const struct sn_band *b, int ih)
+/* Row ih of the image, column iw; -frame is the first there is. */
+static inline void *sn_band_at(const struct sn_band *b, int ih, int iw)
 {
-    return b->at + (ih - b->first) * b->row + b->frame * b->col;
+    const ptrdiff_t value = (ih - b->first) * b->row + (b->frame + iw) * b->col;
+    return (char *)b->at + value * (ptrdiff_t)sn_form_bytes(b->form);
 }
 
 #endif

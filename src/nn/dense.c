@@ -2,15 +2,53 @@
  * touch, the k*cin values that a row of taps reads lie together, so an output
  * pixel is k runs of products.  The gradient of the weights is the same with
  * pixels and taps exchanged, the gradient of the input is a convolution with
- * the weights turned around (turn.h). */
+ * the weights turned around (turn.h).
+ *
+ * Products of pairs take two channels at a time from bands of sn_bf16; for the
+ * gradient of the weights, two output pixels: words of x hold each pixel with
+ * the one a stride further, so that every tap finds its pairs. */
 
 #include "nn/band.h"
 #include "nn/turn.h"
 
-/* Bands of one image as a unit passes over it. */
+/* Bands of one image as a unit passes over it, and with s->pairs what the
+ * gradient of the weights reads of them:
+ *
+ *   x_words   [rows, frame + w + frame, cin]  of the rows that x holds
+ *   dy_words  [step, (ow + 1) / 2, cout] */
 struct bands {
     struct sn_band x, dy;
+    float *x_words, *dy_words; /* as words: a float takes as much */
 };
+
+static bool takes_pairs(const struct sn_stage *s)
+{
+    return s->in->c % 2 == 0 && s->out->c % 2 == 0;
+}
+
+/* Of scratch for a band, in sn_real. */
+static size_t band_reals(const struct sn_stage *s, const struct sn_tensor *t,
+                         int rows)
+{
+    const size_t values = sn_band_values(t, rows, s->window.left, t->c);
+    return s->pairs ? values / 2 : values;
+}
+
+static size_t x_words(const struct sn_stage *s)
+{
+    const int rows = sn_stage_x_rows(s, s->step);
+    return s->pairs ? sn_band_values(s->in, rows, s->window.left, s->in->c) : 0;
+}
+
+static ptrdiff_t dy_row_words(const struct sn_stage *s)
+{
+    return (ptrdiff_t)(s->window.ow + 1) / 2 * s->out->c;
+}
+
+static size_t dy_words(const struct sn_stage *s)
+{
+    return s->pairs ? (size_t)(s->step * dy_row_words(s)) : 0;
+}
 
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
@@ -19,12 +57,12 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     const ptrdiff_t dy = (ptrdiff_t)(w->ow + 2 * w->left) * s->out->c;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
-    sn_plan_raise(
-        &plan->need.load,
-        sn_band_values(s->in, sn_stage_x_rows(s, s->step), w->left, s->in->c));
+    sn_plan_raise(&plan->need.load,
+                  band_reals(s, s->in, sn_stage_x_rows(s, s->step)) +
+                      x_words(s));
     sn_plan_raise(&plan->need.grad,
-                  sn_band_values(s->out, sn_stage_dy_rows(s, s->step), w->left,
-                                 s->out->c));
+                  band_reals(s, s->out, sn_stage_dy_rows(s, s->step)) +
+                      dy_words(s));
 }
 
 /* Rows of x that output rows [first, next) read. */
@@ -40,7 +78,32 @@ static struct sn_band x_band(const struct sn_stage *s,
                              const struct sn_unit *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
+                        s->pairs ? SN_BF16 : SN_REAL,
                         sn_stage_x_rows(s, s->step), s->window.left, s->in->c);
+}
+
+static struct bands make_bands(const struct sn_stage *s,
+                               const struct sn_unit *unit)
+{
+    const int dy_rows = sn_stage_dy_rows(s, s->step);
+    const struct sn_scratch *scratch = unit->scratch;
+    struct bands b = {.x = x_band(s, unit),
+                      .dy = sn_band_make(s->out, sn_tensor_load_grad,
+                                         scratch->grad,
+                                         s->pairs ? SN_BF16 : SN_REAL, dy_rows,
+                                         s->window.left, s->out->c)};
+    if (s->pairs) {
+        b.x_words = (void *)(scratch->load +
+                             band_reals(s, s->in, sn_stage_x_rows(s, s->step)));
+        b.dy_words = (void *)(scratch->grad + band_reals(s, s->out, dy_rows));
+    }
+    return b;
+}
+
+/* Values of a band, as a product counts them. */
+static ptrdiff_t terms(const struct sn_stage *s, ptrdiff_t values)
+{
+    return s->pairs ? values / 2 : values;
 }
 
 /* y rows [first, next) of image `in` */
@@ -48,7 +111,8 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
                     const struct sn_band *x, int in, int first, int next)
 {
     const struct sn_window *w = &s->window;
-    const int cin = s->in->c;
+    const ptrdiff_t ld = s->pairs ? s->out->ld : s->weight.ld;
+    const ptrdiff_t run = terms(s, (ptrdiff_t)w->k * s->in->c);
     const struct sn_rows y =
         sn_tensor_rows(s->out, ((ptrdiff_t)in * w->oh + first) * w->ow);
     const struct sn_product p = {
@@ -56,20 +120,20 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
         .m = w->ow,
         .n = s->out->c,
         .segs = w->k,
-        .len = w->k * cin,
-        .a = sn_band_row(x, first * w->stride - w->top) - w->left * x->col,
-        .a_row = w->stride * x->row,
-        .a_m = w->stride * x->col,
-        .a_seg = x->row,
+        .len = (int)run,
+        .a = sn_band_at(x, first * w->stride - w->top, -w->left),
+        .a_row = terms(s, w->stride * x->row),
+        .a_m = terms(s, w->stride * x->col),
+        .a_seg = terms(s, x->row),
         .a_k = 1,
-        .b = s->weight.w,
-        .b_seg = (ptrdiff_t)w->k * cin * s->weight.ld,
-        .b_k = s->weight.ld,
+        .b = s->pairs ? s->packed : s->weight.w,
+        .b_seg = run * ld,
+        .b_k = ld,
         .c = y.at,
         .c_row = (ptrdiff_t)w->ow * y.p,
         .c_m = y.p,
         .c_form = y.form};
-    k->product(&p);
+    sn_stage_multiply(s, k, &p);
 }
 
 static void fwd(struct sn_stage *s, const struct sn_unit *unit)
@@ -90,6 +154,38 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
     }
 }
 
+/* Words of the band's x: every value of a row with the one `stride` pixels
+ * further, 0 behind the last. */
+static void pair_x(const struct sn_stage *s, const struct sn_kernels *k,
+                   const struct bands *b, int rows)
+{
+    const struct sn_band *x = &b->x;
+    const ptrdiff_t further = s->window.stride * x->col;
+    const ptrdiff_t both = x->row - further;
+    for (int ir = 0; ir < rows; ir++) {
+        sn_bf16 *from = sn_band_at(x, x->first + ir, -x->frame);
+        float *to = b->x_words + ir * x->row;
+        k->load((struct sn_rows){to, x->row, SN_PAIRS},
+                (struct sn_rows){from, further, SN_BF16}, NULL, NULL,
+                SN_ACT_NONE, 1, 0, (int)both, 2);
+        k->load((struct sn_rows){to + both, x->row, SN_PAIRS},
+                (struct sn_rows){from + both, further, SN_BF16}, NULL, NULL,
+                SN_ACT_NONE, 1, 0, (int)further, 1);
+    }
+}
+
+/* Words of dy rows [first, next): pixels two by two. */
+static void pair_dy(const struct sn_stage *s, const struct sn_kernels *k,
+                    const struct bands *b, int first, int next)
+{
+    const int cout = s->out->c;
+    for (int ih = first; ih < next; ih++)
+        k->load((struct sn_rows){b->dy_words + (ih - first) * dy_row_words(s),
+                                 cout, SN_PAIRS},
+                (struct sn_rows){sn_band_at(&b->dy, ih, 0), cout, SN_BF16},
+                NULL, NULL, SN_ACT_NONE, 1, 0, cout, s->window.ow);
+}
+
 /* dW of output rows [first, next), added to the slot unless it `opens` */
 static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                         const struct bands *b, int in, int first, int next,
@@ -98,19 +194,18 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
     const struct sn_window *w = &s->window;
     const ptrdiff_t ahead = ((ptrdiff_t)in * w->oh + next) * w->ow;
     const int run = w->k * s->in->c, cout = s->out->c;
-    const struct sn_product p = {
+    struct sn_product p = {
         .rows = w->k,
         .m = run,
         .n = cout,
         .segs = next - first,
         .len = w->ow,
-        .a =
-            sn_band_row(&b->x, first * w->stride - w->top) - w->left * b->x.col,
+        .a = sn_band_at(&b->x, first * w->stride - w->top, -w->left),
         .a_row = b->x.row,
         .a_m = 1,
         .a_seg = w->stride * b->x.row,
         .a_k = w->stride * b->x.col,
-        .b = sn_band_row(&b->dy, first),
+        .b = sn_band_at(&b->dy, first, 0),
         .b_seg = b->dy.row,
         .b_k = b->dy.col,
         .c = slot,
@@ -120,7 +215,16 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
         .ahead = sn_tensor_rows(s->out, ahead).at,
         .ahead_bytes = (ptrdiff_t)s->step * w->ow * s->out->ld *
                        (ptrdiff_t)sn_form_bytes(s->out->form)};
-    k->product(&p);
+    if (s->pairs) {
+        pair_x(s, k, b, sn_stage_x_rows(s, next - first));
+        pair_dy(s, k, b, first, next);
+        p.len = (w->ow + 1) / 2;
+        p.a = b->x_words;
+        p.a_k = 2 * w->stride * b->x.col;
+        p.b = b->dy_words;
+        p.b_seg = dy_row_words(s);
+    }
+    sn_stage_multiply(s, k, &p);
 }
 
 /* dx of the input pixels of phase (ph, pw) in rows [first, next); first is a
@@ -133,6 +237,7 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
     const int stride = w->stride;
     const struct sn_phase h = sn_phase_of(ph, s, w->top);
     const struct sn_phase v = sn_phase_of(pw, s, w->left);
+    const ptrdiff_t run = terms(s, (ptrdiff_t)v.taps * s->out->c);
     const struct sn_rows dx = sn_tensor_grad_rows(
         s->in, ((ptrdiff_t)in * w->h + first + ph) * w->w + pw);
     const struct sn_product p = {
@@ -140,21 +245,21 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
         .m = (w->w - pw + stride - 1) / stride,
         .n = s->in->c,
         .segs = h.taps,
-        .len = v.taps * s->out->c,
-        .a = sn_band_row(dy, first / stride + h.back) + v.back * dy->col,
-        .a_row = dy->row,
-        .a_m = dy->col,
-        .a_seg = dy->row,
+        .len = (int)run,
+        .a = sn_band_at(dy, first / stride + h.back, v.back),
+        .a_row = terms(s, dy->row),
+        .a_m = terms(s, dy->col),
+        .a_seg = terms(s, dy->row),
         .a_k = 1,
         .b = sn_turned_at(s, ph, pw),
-        .b_seg = (ptrdiff_t)v.taps * s->out->c * sn_turned_ld(s),
+        .b_seg = run * sn_turned_ld(s),
         .b_k = sn_turned_ld(s),
         .c = dx.at,
         .c_row = (ptrdiff_t)stride * w->w * dx.p,
         .c_m = stride * dx.p,
         .c_form = dx.form,
         .add = sn_tensor_adds(s->in)};
-    k->product(&p);
+    sn_stage_multiply(s, k, &p);
 }
 
 /* Everything that output rows [first, next) of image `in` bring. */
@@ -183,10 +288,7 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
 static void bwd(struct sn_stage *s, const struct sn_unit *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
-    struct bands b = {
-        x_band(s, unit),
-        sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
-                     sn_stage_dy_rows(s, s->step), s->window.left, s->out->c)};
+    struct bands b = make_bands(s, unit);
     for (int in = images.first; in < images.next; in++) {
         sn_band_rewind(&b.x);
         sn_band_rewind(&b.dy);
@@ -196,4 +298,5 @@ static void bwd(struct sn_stage *s, const struct sn_unit *unit)
     }
 }
 
-const struct sn_stage_way sn_stage_dense = {plan_scratch, fwd, bwd};
+const struct sn_stage_way sn_stage_dense = {plan_scratch, fwd, bwd,
+                                            takes_pairs};

@@ -36,7 +36,7 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 static struct sn_band x_band(const struct sn_stage *s,
                              const struct sn_unit *unit)
 {
-    return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
+    return sn_band_make(s->in, sn_tensor_load, unit->scratch->load, SN_REAL,
                         sn_stage_x_rows(s, s->step), s->window.left,
                         band_col(s->in));
 }
@@ -154,7 +154,7 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
         struct sn_window win = slide_x(s, unit, x, in, first, next);
         win.y_pitch = w->ow + 2 * dy->frame;
         unit->k->dwconv_bwd_weight(sn_unit_slot(s, unit), s->out->c, x->at,
-                                   x->col, sn_band_row(dy, first), dy->col,
+                                   x->col, sn_band_at(dy, first, 0), dy->col,
                                    s->out->c, &win);
     }
     if (s->in->wants_grad)
@@ -166,7 +166,7 @@ static void bwd(struct sn_stage *s, const struct sn_unit *unit)
     const struct sn_images images = sn_unit_images(s, unit);
     struct sn_band x = x_band(s, unit);
     struct sn_band dy = sn_band_make(
-        s->out, sn_tensor_load_grad, unit->scratch->grad,
+        s->out, sn_tensor_load_grad, unit->scratch->grad, SN_REAL,
         sn_stage_dy_rows(s, s->step), s->window.left, band_col(s->out));
     if (unit->weights)
         memset(sn_unit_slot(s, unit), 0, s->slot_values * sizeof *s->slots);
@@ -179,4 +179,11 @@ static void bwd(struct sn_stage *s, const struct sn_unit *unit)
     }
 }
 
-const struct sn_stage_way sn_stage_depth = {plan_scratch, fwd, bwd};
+static bool takes_pairs(const struct sn_stage *s)
+{
+    (void)s; /* there are no products */
+    return false;
+}
+
+const struct sn_stage_way sn_stage_depth = {plan_scratch, fwd, bwd,
+                                            takes_pairs};

@@ -16,6 +16,12 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     sn_plan_raise(&plan->need.grad, (size_t)s->step * (size_t)s->out->ld);
 }
 
+static bool takes_pairs(const struct sn_stage *s)
+{
+    (void)s; /* an odd last one has a 0 for its mate */
+    return true;
+}
+
 /* The `count` pixels from `pixel` on. */
 struct tile {
     ptrdiff_t pixel;
@@ -43,15 +49,6 @@ static int terms(const struct sn_stage *s, int n)
 static ptrdiff_t apart(const struct sn_stage *s, struct sn_rows rows)
 {
     return s->pairs ? rows.p / 2 : rows.p;
-}
-
-static void multiply(const struct sn_stage *s, const struct sn_kernels *k,
-                     const struct sn_product *p)
-{
-    if (s->pairs)
-        k->product_pairs(p);
-    else
-        k->product(p);
 }
 
 /* y = x W */
@@ -82,7 +79,7 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
         p.b = s->masked;
         p.b_k = s->out->c;
     }
-    multiply(s, k, &p);
+    sn_stage_multiply(s, k, &p);
 }
 
 /* dW = x^T dy, added to the slot unless it `opens` */
@@ -107,7 +104,7 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                                  .add = !opens,
                                  .ahead = sn_tensor_rows(wide, next).at,
                                  .ahead_bytes = step_bytes(s, wide)};
-    multiply(s, k, &p);
+    sn_stage_multiply(s, k, &p);
 }
 
 /* dx = dy W^T */
@@ -133,7 +130,7 @@ static void data_grad(const struct sn_stage *s, const struct sn_kernels *k,
                                  .add = sn_tensor_adds(s->in),
                                  .ahead = sn_tensor_grad_rows(wide, next).at,
                                  .ahead_bytes = step_bytes(s, wide)};
-    multiply(s, k, &p);
+    sn_stage_multiply(s, k, &p);
 }
 
 /* The tile from `pixel` on, of a unit that ends at `last`. */
@@ -221,4 +218,5 @@ static void bwd(struct sn_stage *s, const struct sn_unit *unit)
     }
 }
 
-const struct sn_stage_way sn_stage_point = {plan_scratch, fwd, bwd};
+const struct sn_stage_way sn_stage_point = {plan_scratch, fwd, bwd,
+                                            takes_pairs};

@@ -50,7 +50,7 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
 {
     const size_t rows = (size_t)weight_rows(s), cols = (size_t)s->out->c;
     SN_CHECK(!s->mask || s->kind == SN_STAGE_POINT);
-    s->pairs = plan->pairs && s->kind == SN_STAGE_POINT && !s->exact;
+    s->pairs = plan->pairs && !s->exact && way_of(s)->takes_pairs(s);
     way_of(s)->plan(s, plan);
     s->slot_values = rows * cols;
     s->masked = NULL;

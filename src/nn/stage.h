@@ -45,7 +45,7 @@ struct sn_stage {
     size_t slot_values; /* of one unit */
     void *turned;       /* the weight as backward reads it (turn.h), shared */
     bool exact;         /* products are of sn_real, whatever the plan says */
-    bool pairs;   /* else, POINT: of words of two sn_bf16, where it says so */
+    bool pairs;         /* products are of words of two sn_bf16 */
     void *packed; /* the weight as forward then reads it, in turned's place */
 };
 

@@ -20,6 +20,8 @@ struct sn_stage_way {
     /* Settles s->step, raises the need of scratch. */
     void (*plan)(struct sn_stage *s, struct sn_plan *plan);
     sn_stage_unit_fn *fwd, *bwd;
+    /* Whether its products may be of pairs, as shapes go. */
+    bool (*takes_pairs)(const struct sn_stage *s);
 };
 
 extern const struct sn_stage_way sn_stage_point, sn_stage_dense, sn_stage_depth;
@@ -59,6 +61,16 @@ static inline sn_real *sn_unit_slot(const struct sn_stage *s,
                                     const struct sn_unit *unit)
 {
     return s->slots + (size_t)unit->u * s->slot_values;
+}
+
+static inline void sn_stage_multiply(const struct sn_stage *s,
+                                     const struct sn_kernels *k,
+                                     const struct sn_product *p)
+{
+    if (s->pairs)
+        k->product_pairs(p);
+    else
+        k->product(p);
 }
 
 static inline int sn_least(int a, int b)

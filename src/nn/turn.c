@@ -23,7 +23,7 @@ size_t sn_turned_values(const struct sn_stage *s)
     const size_t taps = (size_t)s->window.k * (size_t)s->window.k;
     const size_t turned = taps * (size_t)s->out->c * (size_t)sn_turned_ld(s);
     const size_t packed =
-        s->pairs ? ((size_t)s->in->c + 1) / 2 * (size_t)s->out->ld : 0;
+        s->pairs ? (taps * (size_t)s->in->c + 1) / 2 * (size_t)s->out->ld : 0;
     return turned > packed ? turned : packed;
 }
 
@@ -38,10 +38,12 @@ static int taps_before(const struct sn_stage *s, int ph, int pw)
     return taps;
 }
 
-const sn_real *sn_turned_at(const struct sn_stage *s, int ph, int pw)
+const void *sn_turned_at(const struct sn_stage *s, int ph, int pw)
 {
+    const ptrdiff_t cout = s->pairs ? (s->out->c + 1) / 2 : s->out->c;
+    /* a word takes as much as a float */
     return (const sn_real *)s->turned +
-           (ptrdiff_t)taps_before(s, ph, pw) * s->out->c * sn_turned_ld(s);
+           taps_before(s, ph, pw) * cout * sn_turned_ld(s);
 }
 
 /* Which of the turned taps tap (jh, jw) becomes. */
@@ -59,13 +61,14 @@ static int turned_tap(const struct sn_stage *s, int jh, int jw)
     return taps_before(s, ph, pw) + ih * v.taps + iw;
 }
 
-/* W[in, out] as the passes read it; 0 beyond. */
-static sn_real masked_at(const struct sn_stage *s, int in, int out)
+/* Row ir of the weight, column ic, as the passes read it; 0 beyond. */
+static sn_real masked_at(const struct sn_stage *s, int ir, int ic)
 {
-    if (in >= s->in->c || out >= s->out->c)
+    const int rows = s->window.k * s->window.k * s->in->c;
+    if (ir >= rows || ic >= s->out->c)
         return 0;
-    const sn_real w = s->weight.w[(ptrdiff_t)in * s->weight.ld + out];
-    return s->mask ? s->mask[in] * w : w;
+    const sn_real w = s->weight.w[(ptrdiff_t)ir * s->weight.ld + ic];
+    return s->mask ? s->mask[ir] * w : w;
 }
 
 static void put_word(void *words, ptrdiff_t at, sn_real first, sn_real second)
@@ -77,8 +80,9 @@ static void put_word(void *words, ptrdiff_t at, sn_real first, sn_real second)
 
 void sn_pack(const struct sn_stage *s)
 {
+    const int rows = s->window.k * s->window.k * s->in->c;
 #pragma omp parallel for schedule(static)
-    for (int ir = 0; ir < (s->in->c + 1) / 2; ir++)
+    for (int ir = 0; ir < (rows + 1) / 2; ir++)
         for (int ic = 0; ic < s->out->c; ic++)
             put_word(s->packed, (ptrdiff_t)ir * s->out->ld + ic,
                      masked_at(s, 2 * ir, ic), masked_at(s, 2 * ir + 1, ic));
@@ -86,12 +90,17 @@ void sn_pack(const struct sn_stage *s)
 
 static void turn_pairs(const struct sn_stage *s)
 {
+    const int k = s->window.k, cin = s->in->c, words = (s->out->c + 1) / 2;
     const int ld = sn_turned_ld(s);
 #pragma omp parallel for schedule(static)
-    for (int ir = 0; ir < (s->out->c + 1) / 2; ir++)
-        for (int ic = 0; ic < s->in->c; ic++)
-            put_word(s->turned, (ptrdiff_t)ir * ld + ic,
-                     masked_at(s, ic, 2 * ir), masked_at(s, ic, 2 * ir + 1));
+    for (int ir = 0; ir < k * k * words; ir++) {
+        const int tap = ir / words, out = 2 * (ir % words);
+        const int row = turned_tap(s, tap / k, tap % k) * words + ir % words;
+        for (int ic = 0; ic < cin; ic++)
+            put_word(s->turned, (ptrdiff_t)row * ld + ic,
+                     masked_at(s, tap * cin + ic, out),
+                     masked_at(s, tap * cin + ic, out + 1));
+    }
 }
 
 void sn_turn(const struct sn_stage *s)
@@ -105,13 +114,9 @@ void sn_turn(const struct sn_stage *s)
 #pragma omp parallel for schedule(static)
     for (int ir = 0; ir < k * k * cout; ir++) {
         const int tap = ir / cout, out = ir % cout;
-        const sn_real *w =
-            s->weight.w + (ptrdiff_t)tap * cin * s->weight.ld + out;
-        sn_real *to =
-            (sn_real *)s->turned +
-            ((ptrdiff_t)turned_tap(s, tap / k, tap % k) * cout + out) * ld;
+        const int row = turned_tap(s, tap / k, tap % k) * cout + out;
         for (int ic = 0; ic < cin; ic++)
-            to[ic] =
-                (s->mask ? s->mask[ic] : 1) * w[(ptrdiff_t)ic * s->weight.ld];
+            ((sn_real *)s->turned)[(ptrdiff_t)row * ld + ic] =
+                masked_at(s, tap * cin + ic, out);
     }
 }

@@ -33,14 +33,14 @@ size_t sn_turned_values(const struct sn_stage *s);
  * of an odd number with 0. */
 void sn_turn(const struct sn_stage *s);
 
-/* The weight of a POINT stage as the products of pairs read it:
+/* The weight as products of pairs read it in forward:
  *
- *   packed  [(cin + 1) / 2, out->ld] words of two of the cin, times `mask`
+ *   packed  [(k*k*cin + 1) / 2, out->ld] words of two rows, times `mask`
  *
  * Fills s->packed, in parallel. */
 void sn_pack(const struct sn_stage *s);
 
 /* The part of phase (ph, pw). */
-const sn_real *sn_turned_at(const struct sn_stage *s, int ph, int pw);
+const void *sn_turned_at(const struct sn_stage *s, int ph, int pw);
 
 #endif

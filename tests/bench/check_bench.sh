@@ -28,6 +28,7 @@ stem,4,3,31,32,16,3,2,1
 point,4,24,5,5,17,1,1,1
 jump,3,8,7,7,12,1,2,1
 depth,4,20,8,9,20,5,1,20
+odd,3,8,7,9,12,5,2,1
 CSV
 
 # ---- kernels ----
@@ -40,13 +41,13 @@ awk -F, 'NR > 1 {
              bad += NF != 8 || $3 != "f32" || $6 <= 0 || $7 <= 0 || $8 <= 0
              rows++
          }
-         END { exit bad || rows != 12 }' out
+         END { exit bad || rows != 15 }' out
 verdict 'kernels --csv: a row for each pass of each shape' $?
 # 2 * 4*16*16 pixels * 16 * 27 flop = 884736: GFLOP/s times ms
 awk -F, '$1 == "stem" { f = $6 * $7 * 1e6; bad += f < 875000 || f > 895000 } END { exit bad }' out
 verdict 'kernels --csv: GFLOP/s follow from the time' $?
 [ "$(cut -d, -f1,5 out | sort -u | tr '\n' ' ')" = \
-    "depth,depth jump,dense name,variant point,point stem,dense " ]
+    "depth,depth jump,dense name,variant odd,dense point,point stem,dense " ]
 verdict 'kernels --csv: the variants' $?
 
 "$bin/kernels" --shapes shapes.csv --seconds 0.001 --isa ref --only point,depth \
@@ -61,7 +62,7 @@ for form in '' --fused; do
     "$bin/kernels" --shapes shapes.csv --seconds 0.001 --precision bf16 $form \
         --csv >out 2>err
     ended "kernels --precision bf16 $form" err
-    [ "$(tail -n +2 out | cut -d, -f3 | uniq -c)" = '     12 bf16' ]
+    [ "$(tail -n +2 out | cut -d, -f3 | uniq -c)" = '     15 bf16' ]
     verdict "kernels --precision bf16 $form: a row for each pass" $?
 done
 
