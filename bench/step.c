@@ -32,7 +32,7 @@ enum { WARM_UP = 2, SEED = 1, MAX_STEPS = 100000 };
 
 struct flags {
     const char *net, *arch, *precision, *isa_name;
-    int batch, threads, steps;
+    int batch, threads, steps, memory; /* MiB that layers may take; 0: any */
     bool json, profile, bf16;
 };
 
@@ -123,6 +123,7 @@ static sn_status bench_open(struct bench *b, struct sn_error *err)
     SN_TRY(sn_supernet_init(&b->super, &space, SEED, err));
     SN_TRY(sn_graph_init(&b->graph, &b->k, b->flags.threads, err));
     b->graph.bf16 = b->flags.bf16;
+    b->graph.cap = (size_t)b->flags.memory << 20;
     b->group = calloc((size_t)b->super.params.count, sizeof *b->group);
     b->labels = calloc(n, sizeof *b->labels);
     b->images =
@@ -186,6 +187,7 @@ struct result {
     struct sn_sample rate; /* images a second */
     double loss_first, loss_last;
     double peak_rss, planned; /* MiB */
+    struct sn_kept kept;      /* of the last step */
 };
 
 /* Adds the work of the step that was listed last. */
@@ -220,6 +222,7 @@ static sn_status measure(struct bench *b, double *rate, struct result *r,
     SN_CHECK(b->graph.arena.size == planned); /* no step took memory */
     r->rate = sn_sample_of(rate, n);
     r->peak_rss = (double)sn_os_peak_rss() / 0x1p20;
+    r->kept = sn_graph_kept(&b->graph);
     r->planned = (double)(planned + b->super.params.arena.size) / 0x1p20;
     return SN_OK;
 }
@@ -268,9 +271,11 @@ static void print_lines(const struct bench *b, const struct result *r,
     printf("traffic: %.1f GB/s if all wide tensors are stored, %.1f %% of the "
            "triad's %.1f\n",
            moved / 1e9, 100 * moved / m.triad, m.triad / 1e9);
-    printf("memory: %.0f MiB planned, %.0f MiB resident at most\n"
+    printf("memory: %.0f MiB planned, %.0f MiB resident at most, %d of %d wide "
+           "tensors kept\n"
            "loss: %.4f first, %.4f last\n",
-           r->planned, r->peak_rss, r->loss_first, r->loss_last);
+           r->planned, r->peak_rss, r->kept.kept, r->kept.wide, r->loss_first,
+           r->loss_last);
 }
 
 static void print_result(const struct bench *b, const struct result *r)
@@ -290,6 +295,8 @@ static void print_result(const struct bench *b, const struct result *r)
 static const char usage[] =
     "usage: step --net A|B|C|D | --arch FILE [--batch N] [--threads N]\n"
     "            [--precision f32|bf16] [--steps N] [--profile] [--json]\n"
+    "            [--memory MIB]  what layers may take; the weights come on "
+    "top\n"
     "            [--isa ref|portable|avx2|avx512|avx512bf16]\n";
 
 /* What no flag said: the batches of the numbers the project is held to. */
@@ -310,6 +317,7 @@ static sn_status read_flags(struct bench *b, int argc, char **argv,
         {"--steps", SN_FLAG_COUNT, &f->steps, MAX_STEPS},
         {"--precision", SN_FLAG_TEXT, &f->precision, 0},
         {"--isa", SN_FLAG_TEXT, &f->isa_name, 0},
+        {"--memory", SN_FLAG_COUNT, &f->memory, 1 << 20},
         {"--profile", SN_FLAG_SET, &f->profile, 0},
         {"--json", SN_FLAG_SET, &f->json, 0},
         {NULL, SN_FLAG_SET, NULL, 0}};
