@@ -271,11 +271,11 @@ static void print_lines(const struct bench *b, const struct result *r,
     printf("traffic: %.1f GB/s if all wide tensors are stored, %.1f %% of the "
            "triad's %.1f\n",
            moved / 1e9, 100 * moved / m.triad, m.triad / 1e9);
-    printf("memory: %.0f MiB planned, %.0f MiB resident at most, %d of %d wide "
-           "tensors kept\n"
+    printf("memory: %.0f MiB planned, %.0f MiB resident at most\n"
+           "wide tensors: %d of %d kept, %d blocks in parts\n"
            "loss: %.4f first, %.4f last\n",
-           r->planned, r->peak_rss, r->kept.kept, r->kept.wide, r->loss_first,
-           r->loss_last);
+           r->planned, r->peak_rss, r->kept.kept, r->kept.wide,
+           r->kept.in_parts, r->loss_first, r->loss_last);
 }
 
 static void print_result(const struct bench *b, const struct result *r)

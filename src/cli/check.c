@@ -210,7 +210,7 @@ static sn_status open_check(struct check *k, const struct sn_cli *a,
     SN_TRY(sn_job_plan_batches(c, &k->split, err));
     SN_TRY(
         sn_job_plan_costs(&k->plan, c, k->data.train.c, k->data.classes, err));
-    return sn_job_plan_memory(&k->plan, c, &k->data, &kernels, threads, err);
+    return sn_job_plan_memory(&k->plan, c, &k->data, &kernels, threads, 0, err);
 }
 
 static sn_status print(const struct check *k, const struct sn_cli *a,

@@ -153,7 +153,7 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
                              const struct sn_kernels *k, int threads,
-                             struct sn_error *err)
+                             size_t limit, struct sn_error *err)
 {
     const int search = sn_job_group(c, c->search.batch);
     const int final = sn_job_group(c, c->train.batch);
@@ -161,7 +161,7 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
     p->bf16 = sn_job_bf16(&c->run, k);
     p->available = sn_os_memory_available();
-    p->limit = find_limit(p, c);
+    p->limit = limit > 0 ? limit : find_limit(p, c);
     p->limit_is_ours = c->run.memory.set && p->limit == c->run.memory.value;
     p->search_bytes = p->final_bytes = 0;
     if (!fits(p, (size_t)weight_bytes(p))) { /* not even these */
@@ -201,7 +201,10 @@ const char *sn_job_plan_again(char buf[SN_AGAIN_TEXT],
     const struct sn_kept *s = &p->search_kept, *f = &p->final_kept;
     const struct sn_kept *k = s->wide - s->kept > f->wide - f->kept ? s : f;
     buf[0] = '\0';
-    if (k->kept < k->wide)
+    if (s->in_parts + f->in_parts > 0)
+        snprintf(buf, SN_AGAIN_TEXT, " (%d blocks in parts)",
+                 s->in_parts > f->in_parts ? s->in_parts : f->in_parts);
+    else if (k->kept < k->wide)
         snprintf(buf, SN_AGAIN_TEXT, " (%d of %d wide tensors made again)",
                  k->wide - k->kept, k->wide);
     return buf;
@@ -241,7 +244,7 @@ sn_status sn_job_plan_fits(const struct sn_job_plan *p,
     advise(advice, sizeof advice, p, c);
     return sn_fail(err, SN_ERR_MEMORY,
                    "training needs %s of memory beside %s of images, even with "
-                   "nothing wide kept, and %s %s; %s",
+                   "nothing wide kept and blocks run in parts, and %s %s; %s",
                    sn_text_bytes(need, sizeof need, (double)work_bytes(p)),
                    sn_text_bytes(images, sizeof images, (double)p->data_bytes),
                    p->limit_is_ours ? "[run] memory is" : "there are",

@@ -48,13 +48,14 @@ sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
                                struct sn_error *err);
 
 /* Adds up what search and final training take on so many threads, as many wide
- * tensors kept as the limit allows.  SN_ERR_MEMORY when not even the plan can
+ * tensors kept as the limit allows: that of a run that goes on, or 0 and one is
+ * found.  SN_ERR_MEMORY when not even the plan can
  * be made. */
 sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
                              const struct sn_kernels *k, int threads,
-                             struct sn_error *err);
+                             size_t limit, struct sn_error *err);
 
 /* How many nets the space has, for people: `8000`, `1.80e+16`.  Returns buf. */
 enum { SN_NETS_TEXT = 24 };
@@ -64,8 +65,8 @@ const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],
 /* `in bf16 inside blocks, weights and sums in f32`, for people. */
 const char *sn_job_plan_precision(const struct sn_job_plan *p);
 
-/* What the limit costs, for people: ` (7 of 34 wide tensors made again)`, or
- * nothing.  Returns buf. */
+/* What the limit costs, for people: ` (7 of 34 wide tensors made again)`, below
+ * that ` (3 blocks in parts)`, or nothing.  Returns buf. */
 enum { SN_AGAIN_TEXT = 64 };
 const char *sn_job_plan_again(char buf[SN_AGAIN_TEXT],
                               const struct sn_job_plan *p);

@@ -147,9 +147,8 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
             const int next = sn_least(ih + s->step, w->oh);
             slide_x(s, unit, &x, in, ih, next);
             forward(s, unit->k, &x, in, ih, next);
-            sn_tensor_wrote(unit->k, s->out, unit->u,
-                            ((ptrdiff_t)in * w->oh + ih) * w->ow,
-                            (ptrdiff_t)(next - ih) * w->ow, unit->mode);
+            sn_stage_wrote(s, unit, ((ptrdiff_t)in * w->oh + ih) * w->ow,
+                           (ptrdiff_t)(next - ih) * w->ow);
         }
     }
 }
@@ -258,7 +257,7 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
         .c_row = (ptrdiff_t)stride * w->w * dx.p,
         .c_m = stride * dx.p,
         .c_form = dx.form,
-        .add = sn_tensor_adds(s->in)};
+        .add = sn_stage_adds(s)};
     sn_stage_multiply(s, k, &p);
 }
 
@@ -280,9 +279,8 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
         return;
     for (int ip = 0; ip < stride * stride; ip++)
         phase_grad(s, unit->k, &b->dy, in, top, end, ip / stride, ip % stride);
-    sn_tensor_added(unit->k, s->in, unit->u,
-                    ((ptrdiff_t)in * w->h + top) * w->w,
-                    (ptrdiff_t)(end - top) * w->w);
+    sn_stage_added(s, unit, ((ptrdiff_t)in * w->h + top) * w->w,
+                   (ptrdiff_t)(end - top) * w->w);
 }
 
 static void bwd(struct sn_stage *s, const struct sn_unit *unit)

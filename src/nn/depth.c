@@ -93,7 +93,7 @@ static void forward(const struct sn_stage *s, const struct sn_unit *unit,
     unit->k->dwconv_fwd(to.at, to.p, x->at, x->col, s->weight.w, s->tap_row,
                         s->weight.ld, s->out->c, win);
     deliver(unit, y, to, 0, s->out->c, pixels);
-    sn_tensor_wrote(unit->k, s->out, unit->u, pixel, pixels, unit->mode);
+    sn_stage_wrote(s, unit, pixel, pixels);
 }
 
 static void fwd(struct sn_stage *s, const struct sn_unit *unit)
@@ -117,7 +117,7 @@ static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
 {
     struct sn_tensor *x = s->in;
     const struct sn_window *w = &s->window;
-    const int adds = sn_tensor_adds(x);
+    const int adds = sn_stage_adds(s);
     const ptrdiff_t pixel = ((ptrdiff_t)in * w->h + first) * w->w;
     const struct sn_window win = {.h = next - first,
                                   .w = w->w,
@@ -135,7 +135,7 @@ static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
     unit->k->dwconv_bwd_data(to.at, to.p, dy->at, dy->col, s->weight.w,
                              s->tap_row, s->weight.ld, x->c, &win);
     deliver(unit, dx, to, adds, x->c, pixels);
-    sn_tensor_added(unit->k, x, unit->u, pixel, pixels);
+    sn_stage_added(s, unit, pixel, pixels);
 }
 
 /* Everything that output rows [first, next) of image `in` bring. */

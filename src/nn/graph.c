@@ -15,7 +15,9 @@ sn_status sn_graph_init(struct sn_graph *g, const struct sn_kernels *k,
     *g = (struct sn_graph){.k = k, .threads = threads};
     sn_arena_init(&g->arena);
     g->layer = calloc(SN_MAX_LAYERS, sizeof *g->layer);
-    g->scratch = calloc((size_t)threads, sizeof *g->scratch);
+    /* plans are also counted for as many threads as there are units */
+    const size_t most = threads > SN_UNITS ? (size_t)threads : SN_UNITS;
+    g->scratch = calloc(most, sizeof *g->scratch);
     if (g->layer && g->scratch)
         return SN_OK;
     sn_graph_release(g);

@@ -23,7 +23,7 @@ struct sn_graph {
     struct sn_layer *layer; /* [SN_MAX_LAYERS] owned; addresses are stable */
     int layers;
     struct sn_arena arena;
-    struct sn_scratch *scratch; /* [threads] owned */
+    struct sn_scratch *scratch; /* [threads] and more, owned */
     int threads;
     int batch;
     bool bf16;  /* training passes keep wide tensors in SN_BF16 */
@@ -63,15 +63,16 @@ struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
 void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing);
 
 /* Bytes the list needs, gradients included when `backward`.  Keeps as many wide
- * tensors as fit under g->cap, those first that take longest to make again; the
- * result is above the cap when even none of them fits.  Takes nothing, but
+ * tensors as fit under g->cap, those first that take longest to make again;
+ * where none of them fits, blocks run their inner channels in parts (wide.h).
+ * The result is above the cap when not even that is enough.  Takes nothing, but
  * unbinds a planned list: plan before running it. */
 size_t sn_graph_bytes(struct sn_graph *g, bool backward);
 
 /* Of the list as it was counted last: how many wide tensors its blocks have,
- * and how many of them are kept. */
+ * how many of them are kept, and how many blocks run in parts. */
 struct sn_kept {
-    int wide, kept;
+    int wide, kept, in_parts;
 };
 struct sn_kept sn_graph_kept(struct sn_graph *g);
 

@@ -14,12 +14,12 @@ void sn_ibn_init(struct sn_layer *layer, struct sn_tensor *in,
     struct sn_tensor *x = in;
     b->expands = spec->expands;
     if (spec->expands) {
-        sn_wide_init(&b->mid1, &b->bn[0], spec->bn[0], spec->act);
+        sn_wide_init(&b->mid1, &b->bn[0], spec->act);
         sn_stage_init(&b->expand, SN_STAGE_POINT, in, &b->mid1, spec->mid, 1, 1,
                       spec->expand, 0);
         x = &b->mid1;
     }
-    sn_wide_init(&b->mid2, &b->bn[1], spec->bn[1], spec->act);
+    sn_wide_init(&b->mid2, &b->bn[1], spec->act);
     sn_stage_init(&b->depth, SN_STAGE_DEPTH, x, &b->mid2, spec->mid, spec->k,
                   spec->stride, spec->depth, spec->depth_row);
     sn_stage_init(&b->project, SN_STAGE_POINT, &b->mid2, &layer->out,
@@ -29,41 +29,68 @@ void sn_ibn_init(struct sn_layer *layer, struct sn_tensor *in,
     b->bn[2].view = spec->bn[2];
     layer->out.bn = &b->bn[2];
     layer->out.act = SN_ACT_NONE;
+    b->parts =
+        (struct sn_parts){.channels = spec->mid,
+                          .each = spec->mid,
+                          .bn = {{.view = spec->bn[0]}, {.view = spec->bn[1]}},
+                          .weight = {spec->expand, spec->depth, spec->project},
+                          .mask = spec->mask,
+                          .dmask = spec->dmask};
 }
 
 void sn_ibn_plan(struct sn_layer *layer, struct sn_plan *plan)
 {
     struct sn_ibn *b = &layer->as.ibn;
+    struct sn_parts *p = &b->parts;
     size_t wide = 0;
     sn_tensor_plan(&layer->out, plan->arena);
     if (b->expands) {
-        sn_wide_plan(&b->mid1, plan, &wide);
+        sn_wide_plan(&b->mid1, &p->bn[0], p, plan, &wide);
         sn_stage_plan(&b->expand, plan);
     }
-    sn_wide_plan(&b->mid2, plan, &wide);
+    sn_wide_plan(&b->mid2, &p->bn[1], p, plan, &wide);
     sn_stage_plan(&b->depth, plan);
     sn_stage_plan(&b->project, plan);
+}
+
+/* Makes tensors and stages those of the part from channel `first` on. */
+static void take_part(struct sn_ibn *b, int first)
+{
+    const struct sn_parts *p = &b->parts;
+    if (b->expands) {
+        sn_wide_part(&b->mid1, &p->bn[0], p, first);
+        b->expand.weight = sn_weight_columns(p->weight[0], first);
+        sn_wide_enter(&b->expand, p, first);
+    }
+    sn_wide_part(&b->mid2, &p->bn[1], p, first);
+    b->depth.weight = sn_weight_columns(p->weight[1], first);
+    sn_wide_project(&b->project, p, p->weight[2], first);
 }
 
 void sn_ibn_fwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_ibn *b = &layer->as.ibn;
-    if (b->expands)
-        sn_stage_fwd(&b->expand, pass);
-    sn_stage_fwd(&b->depth, pass);
-    sn_stage_fwd(&b->project, pass);
+    for (int first = 0; first < b->parts.channels; first += b->parts.each) {
+        take_part(b, first);
+        if (b->expands)
+            sn_stage_fwd(&b->expand, pass);
+        sn_stage_fwd(&b->depth, pass);
+        sn_stage_fwd(&b->project, pass);
+    }
 }
 
 void sn_ibn_bwd(struct sn_layer *layer, const struct sn_pass *pass)
 {
     struct sn_ibn *b = &layer->as.ibn;
-    b->mid1.grads_seen = b->mid2.grads_seen = 0;
-    if (b->expands && !b->mid1.kept)
-        sn_stage_again(&b->expand, pass);
-    if (!b->mid2.kept)
-        sn_stage_again(&b->depth, pass);
-    sn_stage_bwd(&b->project, pass);
-    sn_stage_bwd(&b->depth, pass);
-    if (b->expands)
-        sn_stage_bwd(&b->expand, pass);
+    for (int first = 0; first < b->parts.channels; first += b->parts.each) {
+        take_part(b, first);
+        if (b->expands && !b->mid1.kept)
+            sn_stage_again(&b->expand, pass);
+        if (!b->mid2.kept)
+            sn_stage_again(&b->depth, pass);
+        sn_stage_bwd(&b->project, pass);
+        sn_stage_bwd(&b->depth, pass);
+        if (b->expands)
+            sn_stage_bwd(&b->expand, pass);
+    }
 }

@@ -25,6 +25,16 @@ struct sn_conv {
     struct sn_bn bn;
 };
 
+/* The inner channels of a block, run `each` at a time: what the tensors and
+ * stages of one part are views of (wide.h). */
+struct sn_parts {
+    int channels, each;         /* each = channels: one part */
+    struct sn_bn bn[2];         /* of all channels of the wide tensors */
+    struct sn_weight weight[3]; /* of all channels; project is the last */
+    const sn_real *mask;        /* of project */
+    double *dmask;
+};
+
 /* Inverted bottleneck (MobileNetV2, Sandler et al., CVPR 2018):
  *
  *   y = BN3(P * act(BN2(dw_k(act(BN1(E * x))))))
@@ -35,6 +45,7 @@ struct sn_ibn {
     struct sn_bn bn[3];
     struct sn_stage expand, depth, project;
     bool expands;
+    struct sn_parts parts;
 };
 
 /* Fused inverted bottleneck (EfficientNet-EdgeTPU, Gupta & Akin 2019):
@@ -44,6 +55,7 @@ struct sn_fused {
     struct sn_tensor mid;
     struct sn_bn bn[2];
     struct sn_stage dense, project;
+    struct sn_parts parts;
 };
 
 /* out = sum over i of coef_i * x_i, materialised: residuals, op gates and depth

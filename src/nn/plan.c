@@ -86,7 +86,8 @@ static bool has_grad(const struct sn_layer *layer)
 
 /* The input of a block that a residual goes around, when layer `is` is the sum
  * behind it.  The gradients of the sum, of the block and of its input are then
- * one: the block has read its own before it adds to that of its input. */
+ * one: the block has read its own before it adds to that of its input, unless
+ * it runs in parts. */
 static struct sn_tensor *residual_around(const struct sn_graph *g, int is)
 {
     const struct sn_sum *s = &g->layer[is].as.sum;
@@ -95,6 +96,9 @@ static struct sn_tensor *residual_around(const struct sn_graph *g, int is)
         return NULL;
     struct sn_layer *block = &g->layer[is - 1];
     struct sn_tensor *x = sn_layer_block_input(block);
+    const struct sn_parts *p = sn_layer_parts(block);
+    if (p && p->each < p->channels)
+        return NULL;
     const bool first = s->in[0] == &block->out && s->in[1] == x;
     const bool second = s->in[1] == &block->out && s->in[0] == x;
     if (!x || (!first && !second) || block->out.readers != 1 ||
@@ -154,12 +158,13 @@ static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
 
 /* Two counting runs: the first finds what the layers share, the second adds
  * everything up. */
-static size_t count(struct sn_graph *g, struct sn_plan *plan, bool backward)
+static size_t count(struct sn_graph *g, struct sn_plan *plan, bool backward,
+                    int threads)
 {
     struct sn_arena counting;
     *plan =
         (struct sn_plan){.arena = &counting,
-                         .threads = g->threads,
+                         .threads = threads,
                          .backward = backward,
                          .bf16 = backward && g->bf16,
                          .pairs = backward && g->bf16 && g->k->product_pairs};
@@ -240,18 +245,98 @@ static void forget_enough(struct sn_graph *g, size_t bytes)
     forget_first(&w, best);
 }
 
-/* Counts under the cap, if there is one. */
+/* Room that the wide tensors of a block take, none of them kept, when it runs
+ * so many channels at a time. */
+static size_t part_bytes(struct sn_layer *layer, int each)
+{
+    struct sn_wide w[SN_MAX_WIDES];
+    const int n = sn_layer_wides(layer, w);
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) {
+        struct sn_tensor t = *w[i].t;
+        sn_tensor_shape(&t, t.n, t.h, t.w, each);
+        bytes += 2 * sn_tensor_reals(&t) * sizeof(sn_real);
+    }
+    return bytes;
+}
+
+/* Channels at a time so that the block takes no more than `room`; whole vectors
+ * of them, one at least. */
+static int fitting_part(struct sn_layer *layer, const struct sn_parts *p,
+                        size_t room)
+{
+    int each = p->channels;
+    for (int n = 2; each > SN_LANES && part_bytes(layer, each) > room; n++) {
+        const int lanes = (p->channels + n - 1) / n + SN_LANES - 1;
+        each = lanes / SN_LANES * SN_LANES;
+    }
+    return each;
+}
+
+/* Runs every block in parts that take no more than `room`; SIZE_MAX: whole. */
+static void cut_blocks(struct sn_graph *g, size_t room)
+{
+    for (int il = 0; il < g->layers; il++) {
+        struct sn_parts *p = sn_layer_parts(&g->layer[il]);
+        if (p)
+            p->each = fitting_part(&g->layer[il], p, room);
+    }
+}
+
+static size_t largest_block(struct sn_graph *g)
+{
+    size_t largest = 0;
+    for (int il = 0; il < g->layers; il++) {
+        const struct sn_parts *p = sn_layer_parts(&g->layer[il]);
+        if (p)
+            sn_plan_raise(&largest, part_bytes(&g->layer[il], p->each));
+    }
+    return largest;
+}
+
+/* With nothing wide kept, which takes `bytes`: makes blocks smaller until the
+ * cap is kept, or as small as they go. */
+static void cut_enough(struct sn_graph *g, struct sn_plan *plan, size_t bytes)
+{
+    size_t room = largest_block(g);
+    while (bytes > g->cap && room > 0) {
+        const size_t over = bytes - g->cap, some = room / 8 + 1;
+        const size_t less = over > some ? over : some;
+        room = room > less ? room - less : 0;
+        cut_blocks(g, room);
+        bytes = count(g, plan, true, SN_UNITS);
+    }
+}
+
+/* Settles what the cap asks for.  What blocks in parts compute has other bits,
+ * and no bit may depend on the threads: it is settled for as many as there are
+ * units, of which each has work. */
+static void obey_cap(struct sn_graph *g, struct sn_plan *plan)
+{
+    struct wides w;
+    size_t bytes = count(g, plan, true, SN_UNITS);
+    if (bytes <= g->cap)
+        return;
+    forget_enough(g, bytes);
+    bytes = count(g, plan, true, SN_UNITS);
+    if (bytes <= g->cap)
+        return;
+    list_wides(g, &w);
+    forget_first(&w, w.count);
+    cut_enough(g, plan, count(g, plan, true, SN_UNITS));
+}
+
+/* Counts, under the cap if there is one. */
 static size_t count_capped(struct sn_graph *g, struct sn_plan *plan,
                            bool backward)
 {
     struct wides w;
     list_wides(g, &w);
     forget_first(&w, 0);
-    const size_t bytes = count(g, plan, backward);
-    if (!backward || g->cap == 0 || bytes <= g->cap)
-        return bytes;
-    forget_enough(g, bytes);
-    return count(g, plan, backward);
+    cut_blocks(g, SIZE_MAX);
+    if (backward && g->cap > 0)
+        obey_cap(g, plan);
+    return count(g, plan, backward, g->threads);
 }
 
 size_t sn_graph_bytes(struct sn_graph *g, bool backward)
@@ -267,6 +352,10 @@ struct sn_kept sn_graph_kept(struct sn_graph *g)
     struct sn_kept all = {.wide = w.count};
     for (int i = 0; i < w.count; i++)
         all.kept += w.of[i].t->kept;
+    for (int il = 0; il < g->layers; il++) {
+        const struct sn_parts *p = sn_layer_parts(&g->layer[il]);
+        all.in_parts += p && p->each < p->channels;
+    }
     return all;
 }
 
@@ -277,7 +366,7 @@ sn_status sn_graph_plan(struct sn_graph *g, bool backward, struct sn_error *err)
     if (g->cap > 0 && bytes > g->cap)
         return sn_fail(err, SN_ERR_MEMORY,
                        "the net takes %zu bytes of memory even with nothing "
-                       "wide kept, %zu are allowed",
+                       "wide kept and blocks run in parts, %zu are allowed",
                        bytes, g->cap);
     if (bytes > g->arena.size)
         SN_TRY(sn_arena_reserve(&g->arena, bytes, err));

@@ -43,7 +43,7 @@ struct sn_plan {
     bool pairs;    /* products take pairs of it */
 };
 
-/* Takes what the needs found so far ask for; `scratch` for each thread. */
+/* Takes what the needs found so far ask for; scratch[plan->threads] of it. */
 void sn_plan_share(struct sn_plan *plan, struct sn_scratch *scratch);
 
 static inline void sn_plan_raise(size_t *need, size_t want)

@@ -70,6 +70,7 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
                            .c = y.at,
                            .c_m = y.p,
                            .c_form = y.form,
+                           .add = s->out_adds,
                            .ahead = sn_tensor_rows(s->in, next).at,
                            .ahead_bytes = step_bytes(s, s->in)};
     if (s->pairs) {
@@ -127,7 +128,7 @@ static void data_grad(const struct sn_stage *s, const struct sn_kernels *k,
                                  .c = dx.at,
                                  .c_m = dx.p,
                                  .c_form = dx.form,
-                                 .add = sn_tensor_adds(s->in),
+                                 .add = sn_stage_adds(s),
                                  .ahead = sn_tensor_grad_rows(wide, next).at,
                                  .ahead_bytes = step_bytes(s, wide)};
     sn_stage_multiply(s, k, &p);
@@ -190,7 +191,7 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
     for (; ip < last; ip += s->step) {
         const struct tile at = tile_at(s, ip, last);
         forward(s, k, x_of(s, unit, &at, SN_BF16), &at);
-        sn_tensor_wrote(k, s->out, unit->u, ip, at.count, unit->mode);
+        sn_stage_wrote(s, unit, ip, at.count);
     }
 }
 
@@ -205,7 +206,7 @@ static void bwd_tile(struct sn_stage *s, const struct sn_unit *unit,
     if (!s->in->wants_grad)
         return;
     data_grad(s, k, dy.pixels, at);
-    sn_tensor_added(k, s->in, unit->u, at->pixel, at->count);
+    sn_stage_added(s, unit, at->pixel, at->count);
 }
 
 static void bwd(struct sn_stage *s, const struct sn_unit *unit)

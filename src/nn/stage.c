@@ -103,7 +103,8 @@ static void run_fwd(struct sn_stage *s, const struct sn_pass *pass)
 void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass)
 {
     run_fwd(s, pass);
-    sn_tensor_written(s->out, pass->mode);
+    if (!s->out_more)
+        sn_tensor_written(s->out, pass->mode);
 }
 
 void sn_stage_again(struct sn_stage *s, const struct sn_pass *pass)
@@ -148,5 +149,6 @@ void sn_stage_bwd(struct sn_stage *s, const struct sn_pass *pass)
         for (int ir = 0; ir < rows; ir++)
             join_row(s, ir, units);
     }
-    sn_tensor_grad_added(s->in);
+    if (!s->in_more)
+        sn_tensor_grad_added(s->in);
 }

@@ -39,6 +39,12 @@ struct sn_stage {
     const sn_real *mask;
     double *dmask;
 
+    /* A block that runs its inner channels a part at a time (wide.h): then
+     * `out` is a sum that POINT stages write one after the other, `in`'s
+     * gradient one that they add to. */
+    bool out_adds, out_more; /* POINT: others wrote `out` before; will after */
+    bool in_adds, in_more;   /* POINT, DENSE: likewise, of in->dz */
+
     int step;           /* POINT: pixels at a time; else output rows */
     sn_real *masked;    /* [cin, cout] rows of the weight times mask */
     sn_real *slots;     /* [units, rows, cols] weight gradients, shared */

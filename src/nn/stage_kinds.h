@@ -63,6 +63,30 @@ static inline sn_real *sn_unit_slot(const struct sn_stage *s,
     return s->slots + (size_t)unit->u * s->slot_values;
 }
 
+/* Whether dx is added to what is there. */
+static inline int sn_stage_adds(const struct sn_stage *s)
+{
+    return s->in_adds || sn_tensor_adds(s->in);
+}
+
+/* The epilogues, of `count` pixels from `pixel` on; the last of several stages
+ * that write the same does their work. */
+static inline void sn_stage_wrote(const struct sn_stage *s,
+                                  const struct sn_unit *unit, ptrdiff_t pixel,
+                                  ptrdiff_t count)
+{
+    if (!s->out_more)
+        sn_tensor_wrote(unit->k, s->out, unit->u, pixel, count, unit->mode);
+}
+
+static inline void sn_stage_added(const struct sn_stage *s,
+                                  const struct sn_unit *unit, ptrdiff_t pixel,
+                                  ptrdiff_t count)
+{
+    if (!s->in_more)
+        sn_tensor_added(unit->k, s->in, unit->u, pixel, count);
+}
+
 static inline void sn_stage_multiply(const struct sn_stage *s,
                                      const struct sn_kernels *k,
                                      const struct sn_product *p)

@@ -175,7 +175,7 @@ void sn_tensor_written(struct sn_tensor *t, sn_mode mode)
         bn->s[ic] = (sn_real)s;
         bn->b[ic] = (sn_real)((double)bn->view.beta[ic] - m.mean * s);
     }
-    if (mode == SN_MODE_CALIBRATE)
+    if (mode == SN_MODE_CALIBRATE && !bn->more)
         bn->view.count[0] += m.count;
 }
 

@@ -65,6 +65,7 @@ struct sn_bn {
     sn_real *ps, *q, *r; /* [c] backward */
     sn_real *shift;      /* [units, c] first row of each unit */
     double *sum1, *sum2; /* [units, c] forward, then B1, B2 */
+    bool more;           /* channels of the same batch-norm follow (wide.h) */
 };
 
 struct sn_tensor {

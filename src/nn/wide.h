@@ -3,64 +3,59 @@
 
 /* The expanded tensors inside a block, 3 to 6 times wider than what a block
  * connects.  Their gradients live in one layer's backward only and so share one
- * place; their values lie there too unless they are kept. */
+ * place; their values lie there too unless they are kept.
+ *
+ * Batch-norm, activation and depthwise convolution act per channel, so a block
+ * can also run its inner channels a part at a time, and never holds more than
+ * one part of what is wide: forward expands a part, filters it and adds what it
+ * brings to the output; backward makes each part again (METHOD 7.3).  Exact,
+ * but for the order in which the output is summed up. */
 
 #include "nn/layer.h"
 
 /* Readies `t` as a tensor inside a block with batch-norm `bn`. */
-static inline void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn,
-                                struct sn_bn_view view, sn_act act)
+void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, sn_act act);
+
+/* Settles what part of `all` t's batch-norm is, and where the values and the
+ * gradient of one part of t lie; *at is where in the shared place, and moves
+ * behind them.  Without a backward pass nothing has to be kept. */
+void sn_wide_plan(struct sn_tensor *t, struct sn_bn *all,
+                  const struct sn_parts *parts, struct sn_plan *plan,
+                  size_t *at);
+
+/* Makes t the channels from `first` on of one part. */
+void sn_wide_part(struct sn_tensor *t, const struct sn_bn *all,
+                  const struct sn_parts *parts, int first);
+
+/* Channels of the part from `first` on. */
+static inline int sn_parts_channels(const struct sn_parts *p, int first)
 {
-    bn->view = view;
-    t->bn = bn;
-    t->act = act;
-    t->wants_grad = t->kept = true;
+    const int left = p->channels - first;
+    return left < p->each ? left : p->each;
 }
 
-/* `t`'s part of the shared place, from *at on; *at moves behind it.  In
- * sn_real, as everything that is planned. */
-static inline void *sn_wide_take(const struct sn_tensor *t,
-                                 struct sn_plan *plan, size_t *at)
+static inline struct sn_weight sn_weight_columns(struct sn_weight w, int first)
 {
-    sn_real *part = plan->wides ? plan->wides + *at : NULL;
-    *at += sn_tensor_reals(t);
-    sn_plan_raise(&plan->need.wide, *at);
-    return part;
+    return (struct sn_weight){w.w + first, w.g + first, w.ld};
 }
 
-/* Settles where t's values and gradient lie.  Without a backward pass nothing
- * has to be kept. */
-static inline void sn_wide_plan(struct sn_tensor *t, struct sn_plan *plan,
-                                size_t *at)
+/* Makes `project`, which sums over the inner channels, that of one part. */
+void sn_wide_project(struct sn_stage *project, const struct sn_parts *parts,
+                     struct sn_weight whole, int first);
+
+/* Tells the stage that reads the block's input which part this is. */
+static inline void sn_wide_enter(struct sn_stage *s,
+                                 const struct sn_parts *parts, int first)
 {
-    t->form = plan->bf16 ? SN_BF16 : SN_REAL;
-    t->y = t->dz = NULL;
-    t->y16 = t->dz16 = NULL;
-    sn_tensor_plan_bn(t, plan->arena);
-    void *y =
-        t->kept && plan->backward
-            ? sn_arena_take(plan->arena, sn_tensor_reals(t), sizeof(sn_real))
-            : sn_wide_take(t, plan, at);
-    void *dz = plan->backward ? sn_wide_take(t, plan, at) : NULL;
-    if (t->form == SN_BF16) {
-        t->y16 = y;
-        t->dz16 = dz;
-    } else {
-        t->y = y;
-        t->dz = dz;
-    }
+    s->in_adds = first > 0;
+    s->in_more = first + parts->each < parts->channels;
 }
 
 /* The tensor a block reads; NULL for what is no block of several stages. */
-static inline struct sn_tensor *sn_layer_block_input(struct sn_layer *layer)
-{
-    if (layer->id == SN_LAYER_FUSED)
-        return layer->as.fused.dense.in;
-    if (layer->id != SN_LAYER_IBN)
-        return NULL;
-    const struct sn_ibn *b = &layer->as.ibn;
-    return b->expands ? b->expand.in : b->depth.in;
-}
+struct sn_tensor *sn_layer_block_input(struct sn_layer *layer);
+
+/* The parts of a block that can run in several, else NULL. */
+struct sn_parts *sn_layer_parts(struct sn_layer *layer);
 
 /* A wide tensor of some block, and what it costs to make it again. */
 struct sn_wide {
@@ -71,24 +66,6 @@ struct sn_wide {
 enum { SN_MAX_WIDES = 2 };
 
 /* The wide tensors of a layer, none to SN_MAX_WIDES; returns how many. */
-static inline int sn_layer_wides(struct sn_layer *layer,
-                                 struct sn_wide wide[SN_MAX_WIDES])
-{
-    /* per channel, a multiply-add takes about four times as long */
-    enum { PER_CHANNEL = 4 };
-    int n = 0;
-    if (layer->id == SN_LAYER_FUSED) {
-        struct sn_fused *b = &layer->as.fused;
-        const int k = b->dense.window.k;
-        wide[n++] = (struct sn_wide){&b->mid, (double)k * k * b->dense.in->c};
-    } else if (layer->id == SN_LAYER_IBN) {
-        struct sn_ibn *b = &layer->as.ibn;
-        const int k = b->depth.window.k;
-        if (b->expands)
-            wide[n++] = (struct sn_wide){&b->mid1, b->expand.in->c};
-        wide[n++] = (struct sn_wide){&b->mid2, (double)PER_CHANNEL * k * k};
-    }
-    return n;
-}
+int sn_layer_wides(struct sn_layer *layer, struct sn_wide wide[SN_MAX_WIDES]);
 
 #endif

@@ -193,7 +193,7 @@ expect 2 'bn_group.* groups of 24 do not fill a \[search\] batch' train tiny.ini
 expect 6 'training needs .* and there are .* would fit' train tiny.ini -o x6 \
     -s data.train=4600 -s train.batch=4096 -s data.size=64 -s stage.1.width=2048 \
     -s stage.1.depth=1 -s space.stem_stride=1
-expect 6 '\[run\] memory is 1.00 MiB; \[search\] .* bn_group = 2, would fit' \
+expect 6 '\[run\] memory is 1.00 MiB; \[search\] .* bn_group = [24], would fit' \
     train tiny.ini -o x6 -s 'run.memory=1 MiB'
 expect 6 '\[run\] memory is 200 KiB; no batch is small enough' train tiny.ini \
     -o x6 -s 'run.memory=200 KiB'

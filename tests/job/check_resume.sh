@@ -69,9 +69,17 @@ done
 verdict 'in f32, another result and the same at any thread count' $?
 
 # Under a cap blocks compute again what they have no room for.
-"$supernet" train tiny.ini -j 2 -s 'run.memory=6 MiB' -o capped >out 2>&1 &&
+"$supernet" train tiny.ini -j 2 -s 'run.memory=8 MiB' -o capped >out 2>&1 &&
     grep -q '^memory .*wide tensors made again' out && same capped
 verdict 'a cap on memory changes no bit' $?
+
+# Under a lower one blocks run in parts: other bits, of the cap alone.
+"$supernet" train tiny.ini -j 1 -s 'run.memory=6 MiB' -o parts >out 2>&1 &&
+    grep -q '^memory .* blocks in parts' out &&
+    "$supernet" train tiny.ini -q -j 3 -s 'run.memory=6 MiB' -o parts3 >out 2>&1 &&
+    cmp parts/subnet.safetensors parts3/subnet.safetensors &&
+    cmp parts/values.csv parts3/values.csv
+verdict 'blocks in parts: one result at any thread count' $?
 
 # Groups with batch-norm statistics of their own: another result, of one seed.
 "$supernet" train tiny.ini -q -j 2 -s run.bn_group=32 -o whole >out 2>&1 &&
@@ -80,7 +88,7 @@ verdict 'a group as large as the batch is the batch' $?
 "$supernet" train tiny.ini -q -j 2 -s run.bn_group=16 -o halves >out 2>&1 &&
     ! cmp -s halves/subnet.safetensors one/subnet.safetensors &&
     "$supernet" train tiny.ini -q -j 1 -s run.bn_group=16 \
-        -s 'run.memory=4 MiB' -o capped_halves >out 2>&1 &&
+        -s 'run.memory=6 MiB' -o capped_halves >out 2>&1 &&
     cmp halves/subnet.safetensors capped_halves/subnet.safetensors &&
     cmp halves/values.csv capped_halves/values.csv
 verdict 'groups of half a batch: one result at any thread count and cap' $?

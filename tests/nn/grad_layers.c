@@ -13,7 +13,7 @@
 
 #include "nn/graph.h"
 
-enum { CIN = 4, MID = 12, SIDE_H = 6, SIDE_W = 5, MAX_GATES = 16 };
+enum { CIN = 4, MID = 12, SIDE_H = 6, SIDE_W = 5, MAX_GATES = 24 };
 
 struct rig {
     struct sn_kernels k;
@@ -22,7 +22,8 @@ struct rig {
     struct sn_tensor *in, *out;
     double *r; /* [n, h, w, c] of out */
     double gate[MAX_GATES], dgate[MAX_GATES];
-    int gates; /* of gate[], how many are checked */
+    bool in_parts; /* memory for one part of the block at a time */
+    int gates;     /* of gate[], how many are checked */
     const char *gate_name;
     struct sn_loss *loss; /* the loss itself is looked at when there is one */
 };
@@ -127,6 +128,11 @@ static void rig_finish(struct rig *r, struct sn_tensor *layer,
         r->out = layer->bn ? sn_graph_sum(&r->g, "out", &term, 1) : layer;
     if (r->in->n > SN_UNITS)
         cut_steps(&r->g);
+    if (r->in_parts) {
+        r->g.cap = 1;
+        r->g.cap = sn_graph_bytes(&r->g, true); /* the least there is */
+        assert_int_equal(sn_graph_kept(&r->g).in_parts, 1);
+    }
     run_once(r);
     const struct grad_view x = {
         "x", r->in->y, r->in->dz, sn_tensor_pixels(r->in), r->in->c, r->in->ld};
@@ -217,7 +223,11 @@ struct block_case {
     int n, k, stride;
     bool expands, residual, mask;
     sn_act act;
+    bool in_parts;
 };
+
+/* More than a part has. */
+enum { PARTED = SN_LANES + 4 };
 
 /* [x +] y as the layer above would read it. */
 static struct sn_tensor *join(struct rig *r, const struct block_case *c,
@@ -230,10 +240,10 @@ static struct sn_tensor *join(struct rig *r, const struct block_case *c,
 static void block_title(char *title, size_t size, const char *kind,
                         const struct block_case *c)
 {
-    snprintf(title, size, "%s k%d s%d%s %s%s%s%s", kind, c->k, c->stride,
+    snprintf(title, size, "%s k%d s%d%s %s%s%s%s%s", kind, c->k, c->stride,
              c->expands ? " e>1" : " e=1", act_name[c->act],
              c->mask ? " mask" : "", c->residual ? " res" : "",
-             c->n > SN_UNITS ? " chunks" : "");
+             c->n > SN_UNITS ? " chunks" : "", c->in_parts ? " parts" : "");
 }
 
 static void ibn_case(const struct block_case *c)
@@ -241,7 +251,8 @@ static void ibn_case(const struct block_case *c)
     struct rig r;
     char title[64];
     rig_open(&r);
-    const int taps = c->k * c->k, mid = c->expands ? MID : CIN;
+    const int taps = c->k * c->k;
+    const int mid = c->in_parts ? PARTED : c->expands ? MID : CIN;
     const int cout = c->residual ? CIN : 5;
     const struct before before = add_before(&r, c->act);
     const int expand = c->expands ? sn_params_add(&r.p, SN_PARAM_CONV, CIN, mid,
@@ -280,6 +291,7 @@ static void ibn_case(const struct block_case *c)
         r.gates = mid;
         r.gate_name = "mask";
     }
+    r.in_parts = c->in_parts;
     struct sn_tensor *y = sn_graph_ibn(&r.g, "ibn", x, &spec);
     block_title(title, sizeof title, "ibn", c);
     rig_finish(&r, join(&r, c, x, y), title);
@@ -291,19 +303,20 @@ static void fused_case(const struct block_case *c)
     char title[64];
     rig_open(&r);
     const int taps = c->k * c->k, cout = c->residual ? CIN : 5;
+    const int mid = c->in_parts ? PARTED : MID;
     const struct before before = add_before(&r, c->act);
     const int dense =
-        sn_params_add(&r.p, SN_PARAM_CONV, taps * CIN, MID, taps, 0, "dense");
-    const struct sn_bn_ids bn0 = sn_params_add_bn(&r.p, MID, 1, "dense.bn");
+        sn_params_add(&r.p, SN_PARAM_CONV, taps * CIN, mid, taps, 0, "dense");
+    const struct sn_bn_ids bn0 = sn_params_add_bn(&r.p, mid, 1, "dense.bn");
     const int project =
-        sn_params_add(&r.p, SN_PARAM_CONV, MID, cout, 1, 0, "project");
+        sn_params_add(&r.p, SN_PARAM_CONV, mid, cout, 1, 0, "project");
     const struct sn_bn_ids bn1 = sn_params_add_bn(&r.p, cout, 1, "project.bn");
 
     rig_begin(&r, c->n, SIDE_H, SIDE_W, CIN);
     struct sn_tensor *x = build_before(&r, &before);
     struct sn_fused_spec spec = {.k = c->k,
                                  .stride = c->stride,
-                                 .mid = MID,
+                                 .mid = mid,
                                  .cout = cout,
                                  .dense = sn_params_weight(&r.p, dense),
                                  .project = sn_params_weight(&r.p, project),
@@ -313,30 +326,39 @@ static void fused_case(const struct block_case *c)
     if (c->mask) {
         spec.mask = r.gate;
         spec.dmask = r.dgate;
-        r.gates = MID;
+        r.gates = mid;
         r.gate_name = "mask";
     }
+    r.in_parts = c->in_parts;
     struct sn_tensor *y = sn_graph_fused(&r.g, "fused", x, &spec);
     block_title(title, sizeof title, "fused", c);
     rig_finish(&r, join(&r, c, x, y), title);
 }
 
 /* Every kernel, stride, expansion and activation with mask and, where shapes
- * allow, residual; then once without either, and with units of two images in
- * chunks of one. */
+ * allow, residual; then once without either, with units of two images in chunks
+ * of one, and in parts. */
 static void blocks(void (*one)(const struct block_case *), bool fused)
 {
     for (int k = 3; k <= 5; k += 2)
         for (int stride = 1; stride <= 2; stride++)
             for (int e = fused; e < 2; e++) {
-                struct block_case c = {3, k, stride, e, stride == 1, true, 0};
+                struct block_case c = {3,           k,    stride, e,
+                                       stride == 1, true, 0,      false};
                 for (c.act = SN_ACT_NONE; c.act <= SN_ACT_HSWISH; c.act++)
                     one(&c);
                 c.act = SN_ACT_RELU6;
                 c.mask = c.residual = false;
                 one(&c);
             }
-    one(&(struct block_case){19, 3, 1, true, true, true, SN_ACT_RELU6});
+    struct block_case c = {19, 3, 1, true, true, true, SN_ACT_RELU6, false};
+    one(&c);
+    c.in_parts = true;
+    for (c.stride = 1; c.stride <= 2; c.stride++) {
+        c.n = 3;
+        c.residual = c.stride == 1;
+        one(&c);
+    }
 }
 
 static void ibn(void **state)
