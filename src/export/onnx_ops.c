@@ -5,9 +5,9 @@
 
 #include "export/export_internal.h"
 
-#include <math.h>
 #include <stdio.h>
 
+#include "nn/infer.h"
 #include "target/block.h"
 
 /* The writer of a net, and the value it has come to. */
@@ -123,10 +123,9 @@ static void fold(const struct writer *w, const struct conv *c, float *weight,
     SN_CHECK(p->item[c->weight].rows == taps * rows &&
              p->item[c->weight].cols == c->cout);
     for (int oc = 0; oc < c->cout; oc++) {
-        const double count = bn.count[0];
-        const double var = bn.m2[oc] > 0 ? bn.m2[oc] / count : 0;
-        const double s = (double)bn.gamma[oc] / sqrt(var + SN_BN_EPS);
-        bias[oc] = (float)((double)bn.beta[oc] - s * bn.mean[oc]);
+        double s, b;
+        sn_bn_fold(&bn, oc, &s, &b);
+        bias[oc] = (float)b;
         for (int ir = 0; ir < rows; ir++)
             for (int it = 0; it < taps; it++) {
                 const ptrdiff_t at = ((ptrdiff_t)it * rows + ir) * from.ld + oc;

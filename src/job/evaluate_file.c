@@ -131,8 +131,8 @@ static sn_status evaluate(struct evaluation *v, struct sn_file_eval *e,
     SN_TRY(sn_loader_init(&v->loader, &v->data, part.images, part.index, part.n,
                           s->batch, s->data.size,
                           sn_runner_input(&v->runner)->ld, NULL, 0, 0, err));
-    sn_evaluate(&e->eval, &v->runner.graph, &v->loader, v->runner.labels,
-                e->matrix);
+    sn_evaluate_infer(&e->eval, &v->runner.infer, &v->loader, v->runner.labels,
+                      e->matrix);
     SN_TRY(sn_loader_status(&v->loader, err));
     e->arch = s->arch;
     memcpy(e->path, v->runner.path, sizeof e->path);

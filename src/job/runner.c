@@ -42,32 +42,29 @@ sn_status sn_runner_open(struct sn_runner *r, const char *path, int batch,
     if (!r->labels)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for %d labels", n);
     sn_kernels_init(&r->kernels, isa);
-    SN_TRY(sn_graph_init(&r->graph, &r->kernels, threads, err));
-    sn_supernet_build_arch(&s->net, &r->graph, &s->arch, n, 0);
-    SN_TRY(sn_graph_plan(&r->graph, false, err));
-    sn_graph_last(&r->graph)->labels = r->labels;
-    return SN_OK;
+    return sn_infer_arch(&r->infer, &s->net, &s->arch, &r->kernels, n, threads,
+                         err);
 }
 
 struct sn_tensor *sn_runner_input(struct sn_runner *r)
 {
-    return sn_graph_first(&r->graph);
+    return &r->infer.input;
 }
 
 void sn_runner_pass(struct sn_runner *r)
 {
-    sn_graph_fwd(&r->graph, SN_MODE_EVAL);
+    sn_infer_run(&r->infer);
 }
 
 const sn_real *sn_runner_logits(struct sn_runner *r, int in)
 {
-    const struct sn_tensor *x = sn_graph_last(&r->graph)->in;
+    const struct sn_tensor *x = sn_infer_logits(&r->infer);
     return x->y + (ptrdiff_t)in * x->ld;
 }
 
 void sn_runner_release(struct sn_runner *r)
 {
-    sn_graph_release(&r->graph);
+    sn_infer_release(&r->infer);
     sn_subnet_release(&r->subnet);
     free(r->labels);
     *r = (struct sn_runner){0};

@@ -1,15 +1,17 @@
 #ifndef SN_JOB_RUNNER_H
 #define SN_JOB_RUNNER_H
 
-/* A finished net from its file, ready to look at pictures. */
+/* A finished net from its file, in inference form, ready to look at pictures.
+ */
 
 #include "job/weights.h"
+#include "search/infer_arch.h"
 
 struct sn_runner {
     char path[SN_RUN_PATH]; /* of its subnet.safetensors */
     struct sn_subnet subnet;
     struct sn_kernels kernels;
-    struct sn_graph graph;
+    struct sn_infer infer;
     int *labels; /* [batch] owned */
 };
 
@@ -23,8 +25,7 @@ sn_status sn_runner_open(struct sn_runner *r, const char *path, int batch,
 /* The input of the next pass, [batch, h, w, ld], to be filled by a loader. */
 struct sn_tensor *sn_runner_input(struct sn_runner *r);
 
-/* One pass with the population's statistics.  Fills labels with 0 where the
- * caller has none. */
+/* One pass. */
 void sn_runner_pass(struct sn_runner *r);
 
 /* Logits [classes] of picture `in` of the last pass. */

@@ -98,6 +98,10 @@ struct sn_loss {
     int correct;
 };
 
+/* -log softmax(x)_label of logits x [c], without smoothing; *guess is the class
+ * of greatest logit, first on ties. */
+double sn_cross_entropy(const sn_real *x, int c, int label, int *guess);
+
 typedef enum {
     SN_LAYER_INPUT,
     SN_LAYER_CONV,

@@ -39,6 +39,12 @@ static double log_sum_exp(const sn_real *x, int c, int *greatest)
     return log(sum);
 }
 
+double sn_cross_entropy(const sn_real *x, int c, int label, int *guess)
+{
+    const double norm = log_sum_exp(x, c, guess);
+    return norm - ((double)x[label] - (double)x[*guess]);
+}
+
 static double target(const struct sn_loss *l, int in, int ic)
 {
     const double rest = l->smoothing / l->in->c;

@@ -35,6 +35,25 @@ void sn_calibrate(struct sn_supernet *net, struct sn_graph *graph,
     }
 }
 
+/* What a net says of one image. */
+static void count(struct sn_eval *e, double loss, int guess, int label,
+                  int classes, long *matrix)
+{
+    e->loss += loss;
+    e->correct += guess == label;
+    e->images++;
+    if (matrix)
+        matrix[(ptrdiff_t)label * classes + guess]++;
+}
+
+static void finish(struct sn_eval *e)
+{
+    e->loss /= e->images;
+    e->accuracy = (double)e->correct / e->images;
+}
+
+/* Images are independent here: what lies behind a ragged last batch is left
+ * from the one before and not counted. */
 void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
                  struct sn_loader *loader, int *labels, long *matrix)
 {
@@ -46,16 +65,30 @@ void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
         int got;
         const struct sn_loss *loss = load(graph, loader, ib, labels, &got);
         sn_graph_fwd(graph, SN_MODE_EVAL);
-        /* images are independent here: what lies behind a ragged last batch
-         * is left from the one before and not counted */
-        for (int in = 0; in < got; in++) {
-            e->loss += loss->each[in];
-            e->correct += loss->guess[in] == labels[in];
-            if (matrix)
-                matrix[(ptrdiff_t)labels[in] * loss->in->c + loss->guess[in]]++;
-        }
-        e->images += got;
+        for (int in = 0; in < got; in++)
+            count(e, loss->each[in], loss->guess[in], labels[in], loss->in->c,
+                  matrix);
     }
-    e->loss /= e->images;
-    e->accuracy = (double)e->correct / e->images;
+    finish(e);
+}
+
+void sn_evaluate_infer(struct sn_eval *e, struct sn_infer *net,
+                       struct sn_loader *loader, int *labels, long *matrix)
+{
+    const struct sn_tensor *logits = sn_infer_logits(net);
+    SN_CHECK(net->input.n == loader->batch);
+    const int batches = sn_loader_batches(loader);
+    *e = (struct sn_eval){0};
+    for (int ib = 0; ib < batches; ib++) {
+        const int got = sn_loader_batch(loader, 0, ib, net->input.y, labels);
+        sn_infer_run(net);
+        for (int in = 0; in < got; in++) {
+            int guess;
+            const double loss =
+                sn_cross_entropy(logits->y + (ptrdiff_t)in * logits->ld,
+                                 logits->c, labels[in], &guess);
+            count(e, loss, guess, labels[in], logits->c, matrix);
+        }
+    }
+    finish(e);
 }

@@ -11,6 +11,7 @@
 
 #include "base/option.h"
 #include "datasets/loader.h"
+#include "nn/infer.h"
 #include "optim/sgd.h"
 #include "search/gumbel.h"
 #include "search/supernet.h"
@@ -154,5 +155,9 @@ struct sn_eval {
  * matrix[label, guess], [classes, classes], is added to; NULL: not wanted. */
 void sn_evaluate(struct sn_eval *e, struct sn_graph *graph,
                  struct sn_loader *loader, int *labels, long *matrix);
+
+/* The same of a net in inference form. */
+void sn_evaluate_infer(struct sn_eval *e, struct sn_infer *net,
+                       struct sn_loader *loader, int *labels, long *matrix);
 
 #endif
