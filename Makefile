@@ -20,7 +20,9 @@ CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
             -ffp-contract=fast $(WARNINGS) $(WERROR) $(EXTRA)
 
 # ---- sources: a file in a room's folder is part of the build ----
-SIMD    := portable $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512 avx512bf16)
+# An instruction set is part of it where the compiler knows its flags.
+SIMD    := $(foreach f,$(wildcard kernels/*/flags),$(shell $(CC) $$(cat $f) \
+           -E -x c /dev/null >/dev/null 2>&1 && basename $$(dirname $f)))
 KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
            $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
@@ -113,10 +115,8 @@ $(GRADS): $(BUILD)/f64/%: $(BUILD)/f64/%.o $(BUILD)/f64/tests/check.o $(LIB64)
 $(CHECKS) $(GRADS):
 	$(QUIET)$(CC) $(CFLAGS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 
-$(BUILD)/kernels/portable/%.o: CFLAGS += -ffp-contract=off -Wno-psabi
-$(BUILD)/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
-$(BUILD)/kernels/avx512%.o: CFLAGS += $(addprefix -mavx512,f bw dq vl) -mfma
-$(BUILD)/kernels/avx512bf16/%.o: CFLAGS += -mavx512bf16
+$(foreach i,$(SIMD),$(eval $(BUILD)/kernels/$i/%.o: CFLAGS += $(shell cat kernels/$i/flags)))
+$(BUILD)/kernels/%.o: CPPFLAGS += $(if $(filter amx,$(SIMD)),-DSN_AMX)
 # The writer of JPEGs in there shifts into the sign, as is the custom.
 $(BUILD)/datasets/image_stb.o: CFLAGS += -fno-sanitize=shift
 $(BUILD)/tests/%.o $(BUILD)/f64/tests/%.o: CPPFLAGS += -Itests

@@ -39,7 +39,7 @@ struct bench {
 static const char usage[] =
     "usage: kernels [--shapes FILE] [--only NAME,...]\n"
     "               [--pass fwd,bwd_data,bwd_weight] [--precision f32|bf16]\n"
-    "               [--threads N] [--isa ref|portable|avx2|avx512|avx512bf16]\n"
+    "               [--threads N] [--isa NAME]\n"
     "               [--seconds S] [--fused] [--csv]\n"
     "--fused    with a batch-norm and ReLU6 pending on input and output\n"
     "--csv      name,pass,precision,isa,variant,ms,gflops,share_of_peak\n"

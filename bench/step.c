@@ -297,7 +297,7 @@ static const char usage[] =
     "            [--precision f32|bf16] [--steps N] [--profile] [--json]\n"
     "            [--memory MIB]  what layers may take; the weights come on "
     "top\n"
-    "            [--isa ref|portable|avx2|avx512|avx512bf16]\n";
+    "            [--isa NAME]\n";
 
 /* What no flag said: the batches of the numbers the project is held to. */
 static int usual_batch(char net)

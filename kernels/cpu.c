@@ -5,9 +5,23 @@
  * one without the other.  The compiler's __builtin_cpu_supports asks both
  * (cpuid, and xgetbv for the registers that are saved).  Plain vectors are
  * there on any processor. */
-#include "kernels/kernels.h"
+#include "kernels/kernels_internal.h"
 
 #include <string.h>
+
+#ifdef __x86_64__
+/* Of a processor with AVX512_BF16.  Where it has tiles these are what makes
+ * sn_bf16 fast; without them Intel's multiply pairs at half the rate of a
+ * v_fma. */
+static unsigned find_bf16(void)
+{
+#    ifdef SN_AMX
+    if (sn_amx_allowed())
+        return SN_ISA_AVX512BF16 | SN_ISA_AMX;
+#    endif
+    return __builtin_cpu_is("intel") ? 0 : SN_ISA_AVX512BF16;
+}
+#endif
 
 unsigned sn_cpu_isa(void)
 {
@@ -22,10 +36,8 @@ unsigned sn_cpu_isa(void)
         __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
         isa |= SN_ISA_AVX512;
-    /* Intel's run vdpbf16ps at half the rate of a v_fma. */
-    if ((isa & SN_ISA_AVX512) && __builtin_cpu_supports("avx512bf16") &&
-        !__builtin_cpu_is("intel"))
-        isa |= SN_ISA_AVX512BF16;
+    if ((isa & SN_ISA_AVX512) && __builtin_cpu_supports("avx512bf16"))
+        isa |= find_bf16();
 #endif
     return isa;
 }
@@ -41,6 +53,7 @@ int sn_cpu_lower(unsigned allowed, const char *name, unsigned *isa)
         {"avx2", SN_ISA_AVX2},
         {"avx512", SN_ISA_AVX512},
         {"avx512bf16", SN_ISA_AVX512BF16},
+        {"amx", SN_ISA_AMX},
     };
     unsigned all = 0; /* the sets up to here */
 

@@ -246,7 +246,8 @@ enum {
     SN_ISA_PORTABLE = 1,
     SN_ISA_AVX2 = 2,
     SN_ISA_AVX512 = 4,
-    SN_ISA_AVX512BF16 = 8
+    SN_ISA_AVX512BF16 = 8,
+    SN_ISA_AMX = 16 /* tiles of sn_bf16 */
 };
 
 /* Fills every slot: the reference first, OpenBLAS for gemm (in the float build,
@@ -256,8 +257,8 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa);
 /* What processor and operating system both allow, as SN_ISA_ bits (cpu.c). */
 unsigned sn_cpu_isa(void);
 
-/* Lowers `allowed` to the set named "ref", "portable", "avx2", "avx512" or
- * "avx512bf16" and those below it; -1 when the name is none of these, -2 when
+/* Lowers `allowed` to the set named "ref", "portable", "avx2", "avx512",
+ * "avx512bf16" or "amx" and those below it; -1 when the name is none of these, -2 when
  * `allowed` lacks it. */
 int sn_cpu_lower(unsigned allowed, const char *name, unsigned *isa);
 

@@ -34,5 +34,12 @@ sn_kernels_fill_fn sn_product_fill_avx512, sn_dwconv_fill_avx512,
 sn_kernels_fill_fn sn_kernels_fill_avx512bf16; /* what meets sn_bf16 */
 sn_kernels_fill_fn sn_bn_fill_avx512bf16, sn_act_fill_avx512bf16,
     sn_product_pairs_fill_avx512bf16;
+sn_product_fn sn_product_pairs_avx512bf16;
+
+sn_kernels_fill_fn sn_kernels_fill_amx; /* product_pairs */
+sn_kernels_fill_fn sn_product_pairs_fill_amx;
+
+/* Whether processor and system have tiles; asks the system for them. */
+int sn_amx_allowed(void);
 
 #endif

@@ -23,6 +23,10 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa)
         sn_kernels_fill_avx512(k);
     if (isa & SN_ISA_AVX512BF16)
         sn_kernels_fill_avx512bf16(k);
+#    ifdef SN_AMX
+    if (isa & SN_ISA_AMX)
+        sn_kernels_fill_amx(k);
+#    endif
 #endif
     (void)isa; /* the double build has no use for it */
 }

@@ -54,7 +54,7 @@ includes() {
             header=${header%%\"*}
             case $line in
             *\<cblas.h\>*) [[ $file == kernels/blas/* ]] || echo "$file: only kernels/blas includes cblas.h" ;;
-            *intrin.h\>* | *\<cpuid.h\>*) [[ $file == kernels/avx* ]] || echo "$file: x86 headers stay in the folders of x86" ;;
+            *intrin.h\>* | *\<cpuid.h\>*) [[ $file == kernels/a[vm]x* ]] || echo "$file: x86 headers stay in the folders of x86" ;;
             esac
             [ -n "$first" ] || first=$line
             [[ $line == *\"* ]] || continue

@@ -236,9 +236,14 @@ static void product_panels(const struct sn_product *p)
 }
 
 #ifdef V_PRODUCT_PAIRS
+void V_NAME(sn_product_pairs)(const struct sn_product *p)
+{
+    product_panels(p);
+}
+
 void V_NAME(sn_product_pairs_fill)(struct sn_kernels *k)
 {
-    k->product_pairs = product_panels;
+    k->product_pairs = V_NAME(sn_product_pairs);
 }
 #else
 void V_NAME(sn_product_fill)(struct sn_kernels *k)

@@ -101,7 +101,7 @@ static const struct flag flags[] = {
      "no pre-processing: it takes normalised floats"},
     {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
     {"isa", 'i', false, "NAME", true,
-     "ref, portable, avx2, avx512 or avx512bf16"},
+     "ref, portable, avx2, avx512, avx512bf16, amx"},
     {"json", 'J', false, NULL, false,
      "one JSON object on stdout, the rest on stderr"},
     {"quiet", 'q', true, NULL, true, "shows no progress"},
@@ -260,7 +260,7 @@ static sn_status read_isa(struct sn_cli *a, const char *text,
         return sn_fail(
             err, SN_ERR_CONFIG,
             "--isa: '%s' is not known; expected ref, portable, avx2, "
-            "avx512 or avx512bf16",
+            "avx512, avx512bf16 or amx",
             text);
     case -2:
         return sn_fail(err, SN_ERR_CONFIG, "--isa: this processor has no %s",

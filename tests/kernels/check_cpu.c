@@ -1,8 +1,9 @@
 /* Which instruction sets are found, and which a name selects. */
 #include "kernel_check.h"
 
-static const unsigned every_set =
-    SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512 | SN_ISA_AVX512BF16;
+static const unsigned every_set = SN_ISA_PORTABLE | SN_ISA_AVX2 |
+                                  SN_ISA_AVX512 | SN_ISA_AVX512BF16 |
+                                  SN_ISA_AMX;
 
 static void check_found(void **state)
 {
@@ -36,8 +37,10 @@ static void check_lower(void **state)
     assert_int_equal(sn_cpu_lower(every_set, "avx2", &isa), 0);
     assert_int_equal(isa, avx2);
     assert_int_equal(sn_cpu_lower(every_set, "avx512", &isa), 0);
-    assert_int_equal(isa, every_set & ~(unsigned)SN_ISA_AVX512BF16);
+    assert_int_equal(isa, avx2 | SN_ISA_AVX512);
     assert_int_equal(sn_cpu_lower(every_set, "avx512bf16", &isa), 0);
+    assert_int_equal(isa, every_set & ~(unsigned)SN_ISA_AMX);
+    assert_int_equal(sn_cpu_lower(every_set, "amx", &isa), 0);
     assert_int_equal(isa, every_set);
 }
 

@@ -45,6 +45,8 @@ static const struct {
     {"avx512", SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512},
     {"avx512bf16",
      SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512 | SN_ISA_AVX512BF16},
+    {"amx", SN_ISA_PORTABLE | SN_ISA_AVX2 | SN_ISA_AVX512 | SN_ISA_AVX512BF16 |
+                SN_ISA_AMX},
 };
 
 struct kernel_case { /* a test at one instruction set */
@@ -120,8 +122,8 @@ static inline void kernel_case_run(void **state)
 static inline int kernel_tests(const char *group,
                                const struct kernel_test *tests, int count)
 {
-    static struct kernel_case cases[96];
-    static struct CMUnitTest units[96];
+    static struct kernel_case cases[128];
+    static struct CMUnitTest units[128];
     int n = 0;
 
     for (int i = 0; i < count; i++) {
