@@ -29,7 +29,7 @@ LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
            $(wildcard datasets/*.c)
 # The double-precision build of the gradient checks: what they look at.
 F64_SRC := $(filter-out kernels/blas/% $(SIMD:%=kernels/%/%),$(KERNELS)) \
-           $(foreach r,base nn optim target search task,$(wildcard src/$r/*.c))
+           $(foreach r,base regress nn optim target search task,$(wildcard src/$r/*.c))
 ROOMS   ?= *
 CHECK_SRC := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.c))
 GRAD_SRC  := $(foreach r,$(ROOMS),$(wildcard tests/$r/grad_*.c))
@@ -75,7 +75,7 @@ export SEED ISA
 tests: $(BUILD)/supernet $(BENCHES) $(CHECKS) $(GRADS)
 
 # The tests that are quick under the sanitizers, and the rooms they walk.
-QUICK ?= base config datasets kernels target search nn train export report
+QUICK ?= base config datasets kernels regress target search nn train export report
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
             -fno-omit-frame-pointer
 asan:

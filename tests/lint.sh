@@ -23,7 +23,7 @@ mapfile -t sources < <(printf '%s\n' "${product[@]}" | grep '\.c$' | grep -v '^k
 # ---- who may include whom ----
 declare -A may=(
     [kernels]="" [base]="" [config]="base" [datasets]="base" [report]="base"
-    [nn]="kernels base" [optim]="kernels base" [target]="nn base"
+    [regress]="base" [nn]="kernels base" [optim]="kernels base" [target]="nn regress base"
     [search]="target nn base" [task]="nn datasets base"
     [train]="task search optim nn datasets base" [export]="search nn base"
     [job]="*" [cli]="*" [bench]="*"
@@ -31,7 +31,7 @@ declare -A may=(
 # What a permitted header brings along is known to all who include it: the words
 # of kernels.h reach whoever may include nn, and so on down.
 declare -A through=([nn]="kernels" [optim]="kernels" [target]="nn kernels"
-    [search]="target nn kernels optim" [task]="nn kernels" [train]="kernels target"
+    [search]="target nn regress kernels optim" [task]="nn kernels" [train]="kernels target"
     [export]="kernels target")
 
 room_of() { # path -> room
@@ -119,7 +119,7 @@ headers() {
 # The rooms that read files and hold memory: loops over extents give the
 # analyzer nothing to find.
 analyzer() {
-    printf '%s\n' "${sources[@]}" | grep -E '^(src/(base|config|target|job)|datasets)/' |
+    printf '%s\n' "${sources[@]}" | grep -E '^(src/(base|config|regress|target|job)|datasets)/' |
         each gcc $cflags $analyze -Werror -fanalyzer -fanalyzer-verbosity=0 -O1 -c -o /dev/null
 }
 
@@ -146,7 +146,7 @@ clang() {
     tool=$(command -v clang-14 || command -v clang) &&
         printf '%s\n' "${sources[@]}" | each "$tool" $cflags -Werror -Wno-unknown-warning-option -fsyntax-only
     tool=$(command -v clang-tidy-14 || command -v clang-tidy) &&
-        printf '%s\n' "${sources[@]}" | grep -E '^(src/(base|config|target|search|job|train|cli)|datasets)/' |
+        printf '%s\n' "${sources[@]}" | grep -E '^(src/(base|config|regress|target|search|job|train|cli)|datasets)/' |
         grep -v datasets/image_stb.c | # what there is to find lies in the system's headers
         xargs -P "$jobs" -n 1 sh -c '"$0" --quiet --checks="$1" "$3" -- $2 2>/dev/null' "$tool" "$tidy" "$cflags $analyze" |
             grep -E 'warning:|error:'

@@ -29,11 +29,12 @@ json_t *sn_json_name(const char *name)
     return text;
 }
 
-sn_status sn_json_write(const char *path, json_t *root, struct sn_error *err)
+static sn_status write_as(const char *path, json_t *root, size_t flags,
+                          struct sn_error *err)
 {
     char *text = NULL;
     if (root)
-        text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        text = json_dumps(root, flags);
     json_decref(root);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "%s: out of memory", path);
@@ -46,6 +47,17 @@ sn_status sn_json_write(const char *path, json_t *root, struct sn_error *err)
     }
     free(text);
     return rc;
+}
+
+sn_status sn_json_write(const char *path, json_t *root, struct sn_error *err)
+{
+    return write_as(path, root, JSON_INDENT(2) | JSON_REAL_PRECISION(9), err);
+}
+
+sn_status sn_json_write_exact(const char *path, json_t *root,
+                              struct sn_error *err)
+{
+    return write_as(path, root, JSON_COMPACT | JSON_REAL_PRECISION(17), err);
 }
 
 sn_status sn_json_read(const char *path, size_t limit, json_t **root,

@@ -23,6 +23,11 @@ json_t *sn_json_name(const char *name);
  * The reference to root is taken over. */
 sn_status sn_json_write(const char *path, json_t *root, struct sn_error *err);
 
+/* The same in one line, reals with 17 digits: they read back as the same
+ * doubles.  For files that programs read. */
+sn_status sn_json_write_exact(const char *path, json_t *root,
+                              struct sn_error *err);
+
 /* Reads a file of at most `limit` bytes that holds one object; repeated members
  * are refused.  The caller drops *root with json_decref(). */
 sn_status sn_json_read(const char *path, size_t limit, json_t **root,

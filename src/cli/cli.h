@@ -25,13 +25,17 @@ struct sn_cli {
     bool onnx, raw_input, csv;
     int top; /* --top, 0: not given */
     const char *resume, *latency, *split, *confusion, *format, *target;
+    const char *device, *dtype;            /* rows of a measurement file */
+    int batch;                             /* --batch, 0: not given */
+    const char *defaults[SN_CLI_MAX_OVER]; /* --default */
+    int n_defaults;
     const char *command; /* the whole command line, for the records */
 };
 
 typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 
 sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
-    sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate,
+    sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate, sn_cli_fit,
     sn_cli_target_plot;
 
 /* Prints text on stdout.  SN_ERR_OUTPUT. */

@@ -40,6 +40,8 @@ static const struct command commands[] = {
      "every key with default, unit, range and meaning", sn_cli_config},
     {"derive", "RUN", false, NULL, "lJ",
      "another net from a finished search, for another latency", sn_cli_derive},
+    {"fit", "OPS.csv", false, "OPS.csv...", "oDdbmJ",
+     "an estimator of a device, from operators measured on it", sn_cli_fit},
     {"estimate", "ARCH|RUN|MODEL", false, NULL, "GJ",
      "what a net costs on a device, part by part", sn_cli_estimate},
     {"eval", "RUN|FILE", false, NULL, "pMJ",
@@ -99,6 +101,11 @@ static const struct flag flags[] = {
     {"onnx", 'N', false, NULL, false, "as an ONNX file"},
     {"raw-input", 'R', false, NULL, false,
      "no pre-processing: it takes normalised floats"},
+    {"device", 'D', false, "NAME", false, "only rows of this device"},
+    {"dtype", 'd', false, "NAME", false, "only rows of this data type"},
+    {"batch", 'b', false, "N", false, "only rows of this batch"},
+    {"default", 'm', false, "COLUMN=VALUE", false,
+     "for fields that are empty or missing; may be repeated"},
     {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
     {"isa", 'i', false, "NAME", true,
      "ref, portable, avx2, avx512, avx512bf16, amx"},
@@ -282,6 +289,16 @@ static sn_status add_seed(struct sn_cli *a, const char *text,
     return add_override(a, seed, err);
 }
 
+static sn_status add_default(struct sn_cli *a, const char *text,
+                             struct sn_error *err)
+{
+    if (a->n_defaults == SN_CLI_MAX_OVER)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "--default: given more than %d times", SN_CLI_MAX_OVER);
+    a->defaults[a->n_defaults++] = text;
+    return SN_OK;
+}
+
 static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
                            struct sn_error *err)
 {
@@ -327,6 +344,16 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
     case 'R':
         a->raw_input = true;
         return SN_OK;
+    case 'D':
+        a->device = argument;
+        return SN_OK;
+    case 'd':
+        a->dtype = argument;
+        return SN_OK;
+    case 'b':
+        return read_count(&a->batch, "--batch", argument, 1 << 20, err);
+    case 'm':
+        return add_default(a, argument, err);
     case 'f':
         a->force = true;
         return SN_OK;

@@ -1,0 +1,108 @@
+/* supernet fit: from measurements of a device to its estimator. */
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/option.h"
+#include "cli/cli.h"
+#include "job/fit_device.h"
+
+static char *report_json(const struct sn_fit_result *r, const char *output)
+{
+    json_t *classes = json_array();
+    for (int i = 0; i < r->report.classes; i++) {
+        const struct sn_fit_class *c = &r->report.item[i];
+        json_t *families = json_object();
+        for (int f = 0; f < SN_FAMILIES; f++)
+            if (c->tried[f] && c->rows > 1)
+                json_object_set_new(families, sn_family_name((sn_family)f),
+                                    json_real(c->score[f].mape));
+        const struct sn_score *s = &c->score[c->family];
+        json_array_append_new(
+            classes,
+            json_pack("{s:s, s:i, s:s, s:f, s:f, s:f, s:f, s:o}", "op",
+                      sn_unit_op_name(c->op), "rows", c->rows, "family",
+                      sn_family_name(c->family), "mape", s->mape, "within_10",
+                      s->within, "worst", s->worst, "spearman", s->spearman,
+                      "mape_of", families));
+    }
+    json_t *o = json_pack(
+        "{s:o, s:o, s:o, s:o}", "device",
+        sn_json_name(sn_estimator_device(r->estimator)), "dtype",
+        sn_json_name(sn_estimator_dtype(r->estimator)), "file",
+        output ? sn_json_name(output) : json_null(), "classes", classes);
+    char *text =
+        o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(o);
+    return text;
+}
+
+static void add_class(struct sn_text *t, const struct sn_fit_class *c)
+{
+    const struct sn_score *s = &c->score[c->family];
+    sn_text_add(t, "%-10s %6d  %-9s", sn_unit_op_name(c->op), c->rows,
+                sn_family_name(c->family));
+    if (c->rows < 2) {
+        sn_text_add(t, "  one row: nothing to compare with\n");
+        return;
+    }
+    sn_text_add(t, " %7.2f %% %7.1f %% %8.1f %% %9.4f  ", 100 * s->mape,
+                100 * s->within, 100 * s->worst, s->spearman);
+    for (int f = 0; f < SN_FAMILIES; f++)
+        if (c->tried[f])
+            sn_text_add(t, " %s %.2f %%", sn_family_name((sn_family)f),
+                        100 * c->score[f].mape);
+    sn_text_add(t, "\n");
+}
+
+static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
+                       struct sn_error *err)
+{
+    struct sn_text t = {0};
+    if (a->json)
+        return sn_cli_print_owned(report_json(r, a->dir), err);
+    for (const char *line = r->notes; *line; line = strchr(line, '\n') + 1)
+        sn_text_add(&t, "note     %.*s\n", (int)strcspn(line, "\n"), line);
+    sn_text_add(&t, "device   %s%s%s\n", sn_estimator_device(r->estimator),
+                *sn_estimator_dtype(r->estimator) ? ", " : "",
+                sn_estimator_dtype(r->estimator));
+    sn_text_add(&t, "%-10s %6s  %-9s %9s %9s %10s %9s   %s\n", "class", "rows",
+                "family", "MAPE", "within 10", "worst", "Spearman",
+                "MAPE of each, on rows it had not seen");
+    for (int i = 0; i < r->report.classes; i++)
+        add_class(&t, &r->report.item[i]);
+    if (a->dir)
+        sn_text_add(&t, "file     %s\n", a->dir);
+    return sn_cli_print_text(&t, err);
+}
+
+sn_status sn_cli_fit(const struct sn_cli *a, struct sn_error *err)
+{
+    struct sn_fit_result r;
+    const char **path = malloc(((size_t)a->n_more + 1) * sizeof *path);
+    if (!path)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for names of files");
+    path[0] = a->operand;
+    for (int i = 0; i < a->n_more; i++)
+        path[i + 1] = a->more[i];
+    const struct sn_fit_request q = {.path = path,
+                                     .n_path = a->n_more + 1,
+                                     .want = {.device = a->device,
+                                              .dtype = a->dtype,
+                                              .batch = a->batch,
+                                              .defaults = a->defaults,
+                                              .n_defaults = a->n_defaults},
+                                     .output = a->dir,
+                                     .seed = 1};
+    if (a->threads)
+        omp_set_num_threads(a->threads);
+    sn_status rc = sn_fit_device(&r, &q, err);
+    free(path);
+    if (rc != SN_OK)
+        return rc;
+    rc = print(a, &r, err);
+    sn_fit_result_release(&r);
+    return rc;
+}

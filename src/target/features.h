@@ -1,0 +1,17 @@
+#ifndef SN_TARGET_FEATURES_H
+#define SN_TARGET_FEATURES_H
+
+/* What a regression sees of a unit: sizes, work, traffic, and how well shapes
+ * fill lanes and tiles (METHOD-NPU 2).  Sizes enter as logarithms. */
+
+#include "target/roofline.h"
+
+enum { SN_FEATURES = 56 };
+
+/* x [SN_FEATURES], every value finite.  The prior's own time is among them. */
+void sn_features(float *x, const struct sn_unit *u, double prior_us);
+
+/* `cin`, `macs`, ...: for messages. */
+const char *sn_feature_name(int feature);
+
+#endif
