@@ -15,7 +15,10 @@
 
 #include "base/rng.h"
 
-enum { BINS = 256 };
+enum {
+    BINS = 256,
+    SHARED = 50000 /* rows from which threads share the work on them */
+};
 
 struct bin {
     double sum; /* of residuals */
@@ -97,7 +100,7 @@ static uint8_t bin_of(const float *edge, int bins, float value)
 
 static void make_bins(struct work *w)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (w->rows >= SHARED)
     for (int j = 0; j < w->columns; j++) {
         float *edge = w->edge + (ptrdiff_t)j * BINS;
         float *v = w->sorted + (ptrdiff_t)j * w->rows;
@@ -171,7 +174,7 @@ static struct split split_column(const struct work *w, const struct leaf *l,
 static void look(struct work *w, struct leaf *a, struct leaf *b)
 {
     struct split *of_b = w->found + w->columns;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (a->n >= SHARED)
     for (int j = 0; j < w->columns; j++) {
         w->found[j] = of_b[j] = (struct split){0};
         if (!w->uses[j])
@@ -307,7 +310,7 @@ static double tree_value(const struct sn_boost_node *node, const float *x)
 static void update(struct work *w, const struct sn_boost_node *node)
 {
     const double clip = w->o->clip > 0.0 ? w->o->clip : HUGE_VAL;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (w->rows >= SHARED)
     for (int i = 0; i < w->rows; i++) {
         if (node)
             w->residual[i] -=

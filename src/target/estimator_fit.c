@@ -142,24 +142,24 @@ static sn_status fit_family(struct sn_class_model *m, sn_family family,
 
 /* ---- cross-validation ---- */
 
-/* Every row of `all` predicted by fits that had not seen it: predicted
- * [SN_FAMILIES][n]. */
+/* The rows of `all` that fold `fold` holds out, predicted by fits that had not
+ * seen them: predicted [SN_FAMILIES][n].  SN_ERR_MEMORY, without a text. */
 static sn_status validate_fold(const struct sample *all, int fold, int folds,
                                const bool *tried, double *const *predicted,
-                               uint64_t seed, struct sn_error *err)
+                               uint64_t seed)
 {
     struct sample seen;
-    SN_TRY(sample_init(&seen, all->n, err));
+    SN_TRY(sample_init(&seen, all->n, NULL));
     for (int i = 0; i < all->n; i++)
         if (i % folds != fold)
             push(&seen, all->unit[i], all->us[i]);
     struct sn_roofline prior;
-    sn_status rc = sn_roofline_fit(&prior, seen.unit, seen.us, seen.n, err);
+    sn_status rc = sn_roofline_fit(&prior, seen.unit, seen.us, seen.n, NULL);
     for (int f = 0; f < SN_FAMILIES && rc == SN_OK; f++) {
         struct sn_class_model m = {.prior = prior};
         if (!tried[f])
             continue;
-        rc = fit_family(&m, (sn_family)f, &seen, seed, err);
+        rc = fit_family(&m, (sn_family)f, &seen, seed, NULL);
         for (int i = fold; i < all->n && rc == SN_OK; i += folds)
             predicted[f][i] = sn_class_predict(&m, all->unit[i]);
         sn_class_release(&m);
@@ -168,21 +168,33 @@ static sn_status validate_fold(const struct sample *all, int fold, int folds,
     return rc;
 }
 
+/* All folds, each a work unit of its own. */
+static sn_status validate_folds(const struct sample *all, const bool *tried,
+                                double *const *predicted,
+                                const struct sn_fit_options *o,
+                                struct sn_error *err)
+{
+    const int folds = all->n < o->folds ? all->n : o->folds;
+    int failed = 0;
+#pragma omp parallel for schedule(static, 1) reduction(+ : failed)
+    for (int fold = 0; fold < folds; fold++)
+        failed +=
+            validate_fold(all, fold, folds, tried, predicted, o->seed) != SN_OK;
+    return failed ? no_memory(all->n, err) : SN_OK;
+}
+
 /* Fewer rows than folds are predicted one by one; a single row cannot be. */
 static sn_status validate(struct sn_fit_class *c, const struct sample *all,
                           const struct sn_fit_options *o, struct sn_error *err)
 {
     const size_t n = (size_t)all->n;
-    const int folds = all->n < o->folds ? all->n : o->folds;
     double *predicted[SN_FAMILIES] = {0};
-    sn_status rc = SN_OK;
     double *block = calloc(SN_FAMILIES * n, sizeof *block);
     if (!block)
         return no_memory(all->n, err);
     for (size_t f = 0; f < SN_FAMILIES; f++)
         predicted[f] = block + f * n;
-    for (int fold = 0; fold < folds && rc == SN_OK; fold++)
-        rc = validate_fold(all, fold, folds, c->tried, predicted, o->seed, err);
+    sn_status rc = validate_folds(all, c->tried, predicted, o, err);
     for (int f = 0; f < SN_FAMILIES && rc == SN_OK; f++) {
         if (!c->tried[f])
             continue;
