@@ -154,7 +154,8 @@ static sn_status validate_fold(const struct sample *all, int fold, int folds,
         if (i % folds != fold)
             push(&seen, all->unit[i], all->us[i]);
     struct sn_roofline prior;
-    sn_status rc = sn_roofline_fit(&prior, seen.unit, seen.us, seen.n, NULL);
+    sn_status rc =
+        sn_roofline_fit_units(&prior, seen.unit, seen.us, seen.n, NULL);
     for (int f = 0; f < SN_FAMILIES && rc == SN_OK; f++) {
         struct sn_class_model m = {.prior = prior};
         if (!tried[f])
@@ -246,7 +247,7 @@ static sn_status fit_class(struct sn_class_model *m, struct sn_fit_class *c,
         m->within = s->within;
         m->spearman = s->spearman;
     }
-    SN_TRY(sn_roofline_fit(&m->prior, all->unit, all->us, all->n, err));
+    SN_TRY(sn_roofline_fit_units(&m->prior, all->unit, all->us, all->n, err));
     SN_TRY(fit_family(m, c->family, all, o->seed, err));
     measure_box(m, all);
     m->rows = all->n;

@@ -158,34 +158,48 @@ double sn_roofline_predict(const struct sn_roofline *r, const struct sn_unit *u)
 
 /* ---- fitting ---- */
 
-struct row {
+/* A unit's parts, and their amounts under the current lanes. */
+struct counted {
     int n;
     struct sn_part part[SN_UNIT_MAX_PARTS];
-    struct amounts amount[SN_UNIT_MAX_PARTS]; /* under the current lanes */
-    double log_us, us;
+    struct amounts amount[SN_UNIT_MAX_PARTS];
 };
 
 struct fitting {
-    struct row *row; /* owned */
-    int n;
+    const struct sn_sums *sums;
+    struct counted *unit;    /* owned, [sums->units] */
+    double *log_us;          /* owned, [n] */
     bool has[SN_ROOF_TERMS]; /* some row takes something of it */
 };
 
+/* Counts the units of the first n rows anew. */
 static void count(struct fitting *f, const struct sn_roofline *r, int n)
 {
-    for (int i = 0; i < n; i++)
-        for (int ip = 0; ip < f->row[i].n; ip++)
-            f->row[i].amount[ip] = amounts(r, &f->row[i].part[ip]);
+    int last = -1;
+    for (int it = 0; it < f->sums->start[n]; it++)
+        if (f->sums->index[it] > last)
+            last = f->sums->index[it];
+    for (int i = 0; i <= last; i++)
+        for (int ip = 0; ip < f->unit[i].n; ip++)
+            f->unit[i].amount[ip] = amounts(r, &f->unit[i].part[ip]);
 }
 
 /* Time of a row; grad [TERMS] is coefficient times derivative. */
-static double row_time(const struct sn_roofline *r, const struct row *row,
-                       double *grad)
+static double row_time(const struct fitting *f, const struct sn_roofline *r,
+                       int row, double *grad)
 {
+    const struct sn_sums *s = f->sums;
     double t = 0.0;
     memset(grad, 0, SN_ROOF_TERMS * sizeof *grad);
-    for (int ip = 0; ip < row->n; ip++)
-        add_part(r, &row->amount[ip], &t, grad);
+    for (int it = s->start[row]; it < s->start[row + 1]; it++) {
+        const struct counted *u = &f->unit[s->index[it]];
+        double own = 0.0, slope[SN_ROOF_TERMS] = {0};
+        for (int ip = 0; ip < u->n; ip++)
+            add_part(r, &u->amount[ip], &own, slope);
+        t += s->count[it] * own;
+        for (int j = 0; j < SN_ROOF_TERMS; j++)
+            grad[j] += s->count[it] * slope[j];
+    }
     return fmax(t, LEAST_US);
 }
 
@@ -194,8 +208,7 @@ static double loss(const struct fitting *f, const struct sn_roofline *r, int n)
 {
     double sum = 0.0, unused[SN_ROOF_TERMS];
     for (int i = 0; i < n; i++) {
-        const double e =
-            log(row_time(r, &f->row[i], unused)) - f->row[i].log_us;
+        const double e = log(row_time(f, r, i, unused)) - f->log_us[i];
         sum += e * e;
     }
     return sum / n;
@@ -210,9 +223,9 @@ static void fit_sum(const struct fitting *f, struct sn_roofline *r, int n)
                                      .sharpness = 1.0};
     for (int i = 0; i < n; i++) {
         double x[SN_ROOF_TERMS];
-        row_time(&ones, &f->row[i], x);
+        row_time(f, &ones, i, x);
         for (int j = 0; j < SN_ROOF_TERMS; j++) {
-            x[j] /= f->row[i].us;
+            x[j] /= f->sums->us[i];
             b[j] += x[j];
             for (int k = 0; k <= j; k++)
                 a[j * SN_ROOF_TERMS + k] += x[j] * x[k];
@@ -238,8 +251,8 @@ static bool step(const struct fitting *f, const struct sn_roofline *r, int n,
     double a[M * M] = {0}, b[M] = {0}, move[M] = {0};
     for (int i = 0; i < n; i++) {
         double x[M];
-        const double t = row_time(r, &f->row[i], x);
-        const double e = log(t) - f->row[i].log_us;
+        const double t = row_time(f, r, i, x);
+        const double e = log(t) - f->log_us[i];
         for (int j = 0; j < M; j++) {
             x[j] /= t;
             b[j] -= x[j] * e;
@@ -360,7 +373,8 @@ static void sharpen(struct fitting *f, struct sn_roofline *r, int n, int rounds)
 static void fit(struct fitting *f, struct sn_roofline *r)
 {
     enum { FEW = 600, MANY = 4000 };
-    const int few = f->n < FEW ? f->n : FEW, many = f->n < MANY ? f->n : MANY;
+    const int n = f->sums->n;
+    const int few = n < FEW ? n : FEW, many = n < MANY ? n : MANY;
     count(f, r, many);
     fit_sum(f, r, few);
     sharpen(f, r, few, 12);
@@ -377,23 +391,24 @@ static void fit(struct fitting *f, struct sn_roofline *r)
             r->us[j] = 0.0;
 }
 
-static void take_rows(struct fitting *f, const struct sn_unit *const *u,
-                      const double *us)
+static const struct sn_roofline plain = {.sharpness = 1.0,
+                                         .in_lanes = 1,
+                                         .out_lanes = 1,
+                                         .pixel_lanes = 1,
+                                         .dw_lanes = 1,
+                                         .dw_pixels = 1,
+                                         .dw_taps = 1};
+
+static void take_rows(struct fitting *f)
 {
-    static const struct sn_roofline plain = {.in_lanes = 1,
-                                             .out_lanes = 1,
-                                             .pixel_lanes = 1,
-                                             .dw_lanes = 1,
-                                             .dw_pixels = 1,
-                                             .dw_taps = 1};
     f->has[SN_ROOF_LAUNCH] = f->has[SN_ROOF_VALUE] = true;
-    for (int i = 0; i < f->n; i++) {
-        struct row *row = &f->row[i];
-        row->n = sn_unit_parts(u[i], row->part);
-        row->us = us[i];
-        row->log_us = log(us[i]);
-        for (int ip = 0; ip < row->n; ip++) {
-            const struct amounts m = amounts(&plain, &row->part[ip]);
+    for (int i = 0; i < f->sums->n; i++)
+        f->log_us[i] = log(f->sums->us[i]);
+    for (int i = 0; i < f->sums->units; i++) {
+        struct counted *u = &f->unit[i];
+        u->n = sn_unit_parts(f->sums->unit[i], u->part);
+        for (int ip = 0; ip < u->n; ip++) {
+            const struct amounts m = amounts(&plain, &u->part[ip]);
             f->has[m.array] = true;
             f->has[SN_ROOF_WEIGHT] |= m.weights > 0.0;
             f->has[SN_ROOF_DRAM] |= m.dram > 0.0;
@@ -401,22 +416,49 @@ static void take_rows(struct fitting *f, const struct sn_unit *const *u,
     }
 }
 
-sn_status sn_roofline_fit(struct sn_roofline *r, const struct sn_unit *const *u,
-                          const double *us, int n, struct sn_error *err)
+sn_status sn_roofline_fit(struct sn_roofline *r, const struct sn_sums *sums,
+                          struct sn_error *err)
 {
-    struct fitting f = {.n = n};
-    f.row = malloc((size_t)n * sizeof *f.row);
-    if (!f.row)
-        return sn_fail(err, SN_ERR_MEMORY, "no memory to fit %d rows", n);
-    take_rows(&f, u, us);
-    *r = (struct sn_roofline){.sharpness = 1.0,
-                              .in_lanes = 1,
-                              .out_lanes = 1,
-                              .pixel_lanes = 1,
-                              .dw_lanes = 1,
-                              .dw_pixels = 1,
-                              .dw_taps = 1};
-    fit(&f, r);
-    free(f.row);
-    return SN_OK;
+    struct fitting f = {.sums = sums};
+    f.unit = malloc((size_t)sums->units * sizeof *f.unit);
+    f.log_us = malloc((size_t)sums->n * sizeof *f.log_us);
+    const bool has_room = f.unit && f.log_us;
+    if (has_room) {
+        take_rows(&f);
+        *r = plain;
+        fit(&f, r);
+    }
+    free(f.unit);
+    free(f.log_us);
+    return has_room ? SN_OK
+                    : sn_fail(err, SN_ERR_MEMORY, "no memory to fit %d rows",
+                              sums->n);
+}
+
+sn_status sn_roofline_fit_units(struct sn_roofline *r,
+                                const struct sn_unit *const *u,
+                                const double *us, int n, struct sn_error *err)
+{
+    int *start = malloc(((size_t)n + 1) * sizeof *start);
+    double *one = malloc((size_t)n * sizeof *one);
+    sn_status rc = SN_ERR_MEMORY;
+    if (start && one) {
+        for (int i = 0; i <= n; i++)
+            start[i] = i; /* of its one term, which is its own unit */
+        for (int i = 0; i < n; i++)
+            one[i] = 1.0;
+        const struct sn_sums sums = {.unit = u,
+                                     .units = n,
+                                     .start = start,
+                                     .index = start,
+                                     .count = one,
+                                     .us = us,
+                                     .n = n};
+        rc = sn_roofline_fit(r, &sums, err);
+    } else {
+        rc = sn_fail(err, SN_ERR_MEMORY, "no memory to fit %d rows", n);
+    }
+    free(start);
+    free(one);
+    return rc;
 }

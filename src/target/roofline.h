@@ -16,7 +16,7 @@
  * on-chip size by one-dimensional sweeps. */
 
 #include "base/status.h"
-#include "target/unit.h"
+#include "target/sums.h"
 
 typedef enum {
     SN_ROOF_CONV,    /* a pass of the array */
@@ -46,9 +46,14 @@ const char *sn_roof_term_name(sn_roof_term term);
 double sn_roofline_predict(const struct sn_roofline *r,
                            const struct sn_unit *u);
 
-/* Fits a roofline to n >= 1 units and their times (us > 0).  The same rows give
- * the same bits.  SN_ERR_MEMORY. */
-sn_status sn_roofline_fit(struct sn_roofline *r, const struct sn_unit *const *u,
-                          const double *us, int n, struct sn_error *err);
+/* Fits a roofline to n >= 1 sums of units.  The same rows give the same bits.
+ * SN_ERR_MEMORY. */
+sn_status sn_roofline_fit(struct sn_roofline *r, const struct sn_sums *sums,
+                          struct sn_error *err);
+
+/* The same to n >= 1 units that were measured alone. */
+sn_status sn_roofline_fit_units(struct sn_roofline *r,
+                                const struct sn_unit *const *u,
+                                const double *us, int n, struct sn_error *err);
 
 #endif

@@ -75,7 +75,7 @@ static void a_roofline_is_found(void **state)
     struct sn_roofline r;
     make_rows(&seen, 1000);
     make_rows(&other, 5000);
-    check_ok(sn_roofline_fit(&r, seen.at, seen.us, ROWS, &err), &err);
+    check_ok(sn_roofline_fit_units(&r, seen.at, seen.us, ROWS, &err), &err);
     assert_int_equal(r.in_lanes, 16);
     assert_int_equal(r.out_lanes, 8);
     assert_int_equal(r.dw_lanes, 16);
