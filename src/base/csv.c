@@ -91,7 +91,7 @@ static char *next_line(struct sn_csv *c)
  * was none.  False when a quote does not end well. */
 static bool cut(char **at, char **field, bool *last)
 {
-    char *from = *at, *to = from, *end;
+    char *from = *at, *to, *end;
     if (*from != '"') {
         *field = from;
         end = from + strcspn(from, ",");

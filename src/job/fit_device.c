@@ -90,8 +90,8 @@ static sn_status join_rows(struct fitting *f)
     if (n > ROWS_MAX)
         return sn_fail(f->err, SN_ERR_INPUT,
                        "fit: found %zu rows, expected at most %d", n, ROWS_MAX);
-    f->unit = malloc(n * sizeof *f->unit);
-    f->us = malloc(n * sizeof *f->us);
+    f->unit = malloc((n + 1) * sizeof(void *));
+    f->us = malloc((n + 1) * sizeof *f->us);
     if (!f->unit || !f->us)
         return sn_fail(f->err, SN_ERR_MEMORY, "no memory for %zu rows", n);
     for (int it = 0; it < f->tables; it++)

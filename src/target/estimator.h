@@ -75,7 +75,8 @@ struct sn_fit_class {
     sn_family family;        /* the winner */
     bool tried[SN_FAMILIES]; /* some need more rows than there are */
     struct sn_score score[SN_FAMILIES];
-    double *measured, *predicted; /* owned, [rows]: the winner's, held out */
+    double *measured, *predicted; /* owned, one block, [rows] each: the
+                                   * winner's, held out */
 };
 
 struct sn_fit_report {

@@ -40,7 +40,7 @@ static void release_sample(struct sample *s)
 static sn_status sample_init(struct sample *s, int room, struct sn_error *err)
 {
     const size_t n = room > 0 ? (size_t)room : 1;
-    *s = (struct sample){.unit = malloc(n * sizeof *s->unit),
+    *s = (struct sample){.unit = malloc(n * sizeof(void *)),
                          .us = malloc(n * sizeof *s->us)};
     if (s->unit && s->us)
         return SN_OK;
@@ -216,12 +216,11 @@ static sn_status report_init(struct sn_fit_class *c, const struct sample *all,
                              struct sn_error *err)
 {
     const size_t n = (size_t)all->n;
-    *c = (struct sn_fit_class){.op = op,
-                               .rows = all->n,
-                               .measured = calloc(n, sizeof *c->measured),
-                               .predicted = calloc(n, sizeof *c->predicted)};
-    if (!c->measured || !c->predicted)
+    double *block = calloc(2 * n, sizeof *block);
+    *c = (struct sn_fit_class){.op = op, .rows = all->n, .measured = block};
+    if (!block)
         return no_memory(all->n, err);
+    c->predicted = block + n;
     const int seen = all->n - all->n / o->folds;
     for (int f = 0; f < SN_FAMILIES; f++)
         c->tried[f] =
@@ -323,9 +322,7 @@ sn_status sn_estimator_fit(struct sn_estimator **e,
 
 void sn_fit_report_release(struct sn_fit_report *report)
 {
-    for (int i = 0; i < report->classes; i++) {
+    for (int i = 0; i < report->classes; i++)
         free(report->item[i].measured);
-        free(report->item[i].predicted);
-    }
     *report = (struct sn_fit_report){0};
 }

@@ -230,7 +230,7 @@ static sn_status read_tree(const struct reader *r, const json_t *list,
         double x[NODE_NUMBERS];
         for (int j = 0; j < NODE_NUMBERS; j++) {
             const json_t *item =
-                json_array_get(list, (size_t)(i * NODE_NUMBERS + j));
+                json_array_get(list, (size_t)i * NODE_NUMBERS + (size_t)j);
             x[j] = json_is_number(item) ? json_number_value(item) : (double)NAN;
             if (!(fabs(x[j]) <= REAL_MAX))
                 return wrong(r, "trees", "finite numbers");
