@@ -43,9 +43,11 @@ static struct sn_infer_step *add(struct sn_infer *f, sn_infer_kind kind,
     return s;
 }
 
-/* A stage; its weights are set when there is memory for them. */
+/* A stage with the batch-norm `bn` behind it, or none; its weights are set when
+ * there is memory for them. */
 static void add_stage(struct sn_infer *f, const struct sn_stage *of,
-                      sn_infer_kind kind, const struct sn_graph *g)
+                      const struct sn_bn *bn, sn_infer_kind kind,
+                      const struct sn_graph *g)
 {
     struct sn_tensor *in = find(f, of->in, g);
     struct sn_infer_step *s = add(f, kind, of->out);
@@ -53,9 +55,9 @@ static void add_stage(struct sn_infer *f, const struct sn_stage *of,
     sn_stage_init(&s->stage, of->kind, in, &s->out, of->out->c, of->window.k,
                   of->window.stride, of->weight, of->tap_row);
     s->stage.exact = true;
-    if (!of->out->bn)
+    if (!bn)
         return;
-    s->bn.view = of->out->bn->view;
+    s->bn.view = bn->view;
     s->out.bn = &s->bn;
     s->out.act = of->out->act;
 }
@@ -89,19 +91,20 @@ static void add_layer(struct sn_infer *f, const struct sn_layer *layer,
                       const struct sn_graph *g)
 {
     const struct sn_ibn *b = &layer->as.ibn;
+    const struct sn_fused *fused = &layer->as.fused;
     switch (layer->id) {
     case SN_LAYER_CONV:
-        add_stage(f, &layer->as.conv.stage, SN_INFER_CONV, g);
+        add_stage(f, &layer->as.conv.stage, layer->out.bn, SN_INFER_CONV, g);
         break;
     case SN_LAYER_IBN:
         if (b->expands)
-            add_stage(f, &b->expand, SN_INFER_CONV, g);
-        add_stage(f, &b->depth, SN_INFER_CONV, g);
-        add_stage(f, &b->project, SN_INFER_CONV, g);
+            add_stage(f, &b->expand, &b->parts.bn[0], SN_INFER_CONV, g);
+        add_stage(f, &b->depth, &b->parts.bn[1], SN_INFER_CONV, g);
+        add_stage(f, &b->project, layer->out.bn, SN_INFER_CONV, g);
         break;
     case SN_LAYER_FUSED:
-        add_stage(f, &layer->as.fused.dense, SN_INFER_CONV, g);
-        add_stage(f, &layer->as.fused.project, SN_INFER_CONV, g);
+        add_stage(f, &fused->dense, &fused->parts.bn[0], SN_INFER_CONV, g);
+        add_stage(f, &fused->project, layer->out.bn, SN_INFER_CONV, g);
         break;
     case SN_LAYER_SUM:
         add_sum(f, layer, g);
@@ -110,7 +113,7 @@ static void add_layer(struct sn_infer *f, const struct sn_layer *layer,
         add_pool(f, layer, g);
         break;
     case SN_LAYER_LINEAR:
-        add_stage(f, &layer->as.linear.stage, SN_INFER_LINEAR, g);
+        add_stage(f, &layer->as.linear.stage, NULL, SN_INFER_LINEAR, g);
         break;
     default: /* input and loss */
         break;
