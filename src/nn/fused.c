@@ -7,7 +7,7 @@ void sn_fused_init(struct sn_layer *layer, struct sn_tensor *in,
                    const struct sn_fused_spec *spec)
 {
     struct sn_fused *b = &layer->as.fused;
-    sn_wide_init(&b->mid, &b->bn[0], spec->act);
+    sn_wide_init(&b->mid, &b->bn[0], spec->bn[0], spec->act);
     sn_stage_init(&b->dense, SN_STAGE_DENSE, in, &b->mid, spec->mid, spec->k,
                   spec->stride, spec->dense, 0);
     sn_stage_init(&b->project, SN_STAGE_POINT, &b->mid, &layer->out, spec->cout,

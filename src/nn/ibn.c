@@ -14,12 +14,12 @@ void sn_ibn_init(struct sn_layer *layer, struct sn_tensor *in,
     struct sn_tensor *x = in;
     b->expands = spec->expands;
     if (spec->expands) {
-        sn_wide_init(&b->mid1, &b->bn[0], spec->act);
+        sn_wide_init(&b->mid1, &b->bn[0], spec->bn[0], spec->act);
         sn_stage_init(&b->expand, SN_STAGE_POINT, in, &b->mid1, spec->mid, 1, 1,
                       spec->expand, 0);
         x = &b->mid1;
     }
-    sn_wide_init(&b->mid2, &b->bn[1], spec->act);
+    sn_wide_init(&b->mid2, &b->bn[1], spec->bn[1], spec->act);
     sn_stage_init(&b->depth, SN_STAGE_DEPTH, x, &b->mid2, spec->mid, spec->k,
                   spec->stride, spec->depth, spec->depth_row);
     sn_stage_init(&b->project, SN_STAGE_POINT, &b->mid2, &layer->out,

@@ -2,8 +2,10 @@
 
 #include "nn/wide.h"
 
-void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, sn_act act)
+void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, struct sn_bn_view view,
+                  sn_act act)
 {
+    bn->view = view;
     t->bn = bn;
     t->act = act;
     t->wants_grad = t->kept = true;

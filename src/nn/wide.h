@@ -14,7 +14,8 @@
 #include "nn/layer.h"
 
 /* Readies `t` as a tensor inside a block with batch-norm `bn`. */
-void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, sn_act act);
+void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, struct sn_bn_view view,
+                  sn_act act);
 
 /* Settles what part of `all` t's batch-norm is, and where the values and the
  * gradient of one part of t lie; *at is where in the shared place, and moves
