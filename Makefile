@@ -5,14 +5,9 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 QUIET    = $(if $(V),,@echo "  $(if $(filter %.o,$@),cc,ld) $@"; )
 
 # ---- libraries ----
-# Of Debian's three builds of OpenBLAS only the OpenMP one shares our thread
-# pool; it is linked by path, so that nothing can put another in its place.
 PKGS     := inih jansson zlib libprotobuf-c
-BLAS_DIR := $(firstword $(wildcard /usr/lib/*/openblas-openmp))
-PKG       = $(shell PKG_CONFIG_PATH=$(BLAS_DIR)/pkgconfig pkg-config $1 2>/dev/null)
-CPPFLAGS := -I. -Isrc -I$(BUILD)/gen $(call PKG,--cflags openblas $(PKGS))
-LDLIBS   := $(BLAS_DIR:%=-L%) $(BLAS_DIR:%=-Wl,-rpath,%) \
-            $(call PKG,--libs openblas $(PKGS)) -lm
+CPPFLAGS := -I. -Isrc -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla \
             -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wdouble-promotion -Wfloat-conversion -Wformat=2 -Wcast-align
@@ -23,12 +18,12 @@ CFLAGS   := -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fopenmp \
 # An instruction set is part of it where the compiler knows its flags.
 SIMD    := $(foreach f,$(wildcard kernels/*/flags),$(shell $(CC) $$(cat $f) \
            -E -x c /dev/null >/dev/null 2>&1 && basename $$(dirname $f)))
-KERNELS := $(wildcard kernels/*.c kernels/ref/*.c kernels/blas/*.c) \
+KERNELS := $(wildcard kernels/*.c kernels/ref/*.c) \
            $(foreach i,$(SIMD),$(wildcard kernels/$i/*.c))
 LIB_SRC := $(KERNELS) $(filter-out src/cli/%,$(wildcard src/*/*.c)) \
            $(wildcard datasets/*.c)
 # The double-precision build of the gradient checks: what they look at.
-F64_SRC := $(filter-out kernels/blas/% $(SIMD:%=kernels/%/%),$(KERNELS)) \
+F64_SRC := $(filter-out $(SIMD:%=kernels/%/%),$(KERNELS)) \
            $(foreach r,base regress nn optim target search task,$(wildcard src/$r/*.c))
 ROOMS   ?= *
 CHECK_SRC := $(foreach r,$(ROOMS),$(wildcard tests/$r/check_*.c))

@@ -56,18 +56,6 @@ typedef enum {
     SN_ACT_HSWISH /* z * min(max(z + 3, 0), 6) / 6 */
 } sn_act;
 
-/* Matrix product, row major:
- *
- *   C[m, n] = op(A)[m, k] * op(B)[k, n]  (+ C when `add`)
- *
- *   op(X) = X, or its transpose when ta / tb: A is stored [k, m], B [n, k]
- *   lda, ldb, ldc: distance in values between the stored rows
- *
- * With k = 0 the product is 0. */
-typedef void sn_gemm_fn(int ta, int tb, int m, int n, int k, const sn_real *a,
-                        ptrdiff_t lda, const sn_real *b, ptrdiff_t ldb, int add,
-                        sn_real *c, ptrdiff_t ldc);
-
 /* Sums of products over rows as they lie: what a 1x1 and a k x k convolution
  * and their two gradients come down to, without copies (im2col) or transposes.
  *
@@ -223,7 +211,6 @@ typedef void sn_sgd_fn(sn_real *w, sn_real *m, const sn_real *g, sn_real lr,
                        sn_real momentum, sn_real decay, ptrdiff_t n);
 
 struct sn_kernels {
-    sn_gemm_fn *gemm;
     sn_product_fn *product;
     sn_load_fn *load;
     sn_load_dot_fn *load_dot;
@@ -250,16 +237,16 @@ enum {
     SN_ISA_AMX = 16 /* tiles of sn_bf16 */
 };
 
-/* Fills every slot: the reference first, OpenBLAS for gemm (in the float build,
- * and not for SN_ISA_REF alone), then each instruction set of `isa` on top. */
+/* Fills every slot but the one that may be empty: the reference first, then
+ * each instruction set of `isa` on top. */
 void sn_kernels_init(struct sn_kernels *k, unsigned isa);
 
 /* What processor and operating system both allow, as SN_ISA_ bits (cpu.c). */
 unsigned sn_cpu_isa(void);
 
 /* Lowers `allowed` to the set named "ref", "portable", "avx2", "avx512",
- * "avx512bf16" or "amx" and those below it; -1 when the name is none of these, -2 when
- * `allowed` lacks it. */
+ * "avx512bf16" or "amx" and those below it; -1 when the name is none of these,
+ * -2 when `allowed` lacks it. */
 int sn_cpu_lower(unsigned allowed, const char *name, unsigned *isa);
 
 #endif

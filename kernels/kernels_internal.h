@@ -9,24 +9,22 @@
 typedef void sn_kernels_fill_fn(struct sn_kernels *k);
 
 sn_kernels_fill_fn sn_kernels_fill_ref; /* every slot */
-sn_kernels_fill_fn sn_gemm_fill_ref, sn_product_fill_ref, sn_dwconv_fill_ref,
-    sn_bn_fill_ref, sn_act_fill_ref, sn_reduce_fill_ref, sn_update_fill_ref;
+sn_kernels_fill_fn sn_product_fill_ref, sn_dwconv_fill_ref, sn_bn_fill_ref,
+    sn_act_fill_ref, sn_reduce_fill_ref, sn_update_fill_ref;
 
 /* What product_pairs means; in no table, because it would be no faster. */
 sn_product_fn sn_product_pairs_ref;
 
-sn_kernels_fill_fn sn_kernels_fill_blas; /* gemm */
-
-sn_kernels_fill_fn sn_kernels_fill_portable; /* all but gemm */
+sn_kernels_fill_fn sn_kernels_fill_portable;
 sn_kernels_fill_fn sn_product_fill_portable, sn_dwconv_fill_portable,
     sn_bn_fill_portable, sn_act_fill_portable, sn_reduce_fill_portable,
     sn_update_fill_portable;
 
-sn_kernels_fill_fn sn_kernels_fill_avx2; /* all but gemm */
+sn_kernels_fill_fn sn_kernels_fill_avx2;
 sn_kernels_fill_fn sn_product_fill_avx2, sn_dwconv_fill_avx2, sn_bn_fill_avx2,
     sn_act_fill_avx2, sn_reduce_fill_avx2, sn_update_fill_avx2;
 
-sn_kernels_fill_fn sn_kernels_fill_avx512; /* all but gemm */
+sn_kernels_fill_fn sn_kernels_fill_avx512;
 sn_kernels_fill_fn sn_product_fill_avx512, sn_dwconv_fill_avx512,
     sn_bn_fill_avx512, sn_act_fill_avx512, sn_reduce_fill_avx512,
     sn_update_fill_avx512;

@@ -1,8 +1,8 @@
 /* The dispatch: which function serves which slot.
  *
  * The reference fills every slot; what the caller allows replaces some.  The
- * reference alone is the yardstick of the tests and stays free of libraries;
- * the double-precision build has nothing else. */
+ * reference alone is the yardstick of the tests, and all there is in the
+ * double-precision build. */
 #include "kernels/kernels.h"
 
 #include "kernels/kernels_internal.h"
@@ -11,8 +11,6 @@ void sn_kernels_init(struct sn_kernels *k, unsigned isa)
 {
     sn_kernels_fill_ref(k);
 #ifndef SN_DOUBLE
-    if (isa != SN_ISA_REF)
-        sn_kernels_fill_blas(k);
     if (isa & SN_ISA_PORTABLE)
         sn_kernels_fill_portable(k);
 #endif

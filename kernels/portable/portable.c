@@ -1,4 +1,4 @@
-/* What this folder brings to the table: all but the matrix product. */
+/* What this folder brings to the table. */
 #include "kernels/kernels_internal.h"
 
 void sn_kernels_fill_portable(struct sn_kernels *k)

@@ -4,7 +4,6 @@
 
 void sn_kernels_fill_ref(struct sn_kernels *k)
 {
-    sn_gemm_fill_ref(k);
     sn_product_fill_ref(k);
     sn_dwconv_fill_ref(k);
     sn_bn_fill_ref(k);

@@ -4,7 +4,6 @@
 #include "cli/cli.h"
 #include "job/env.h"
 #include "job/job.h"
-#include "kernels/blas_info.h"
 
 sn_status sn_cli_info(const struct sn_cli *a, struct sn_error *err)
 {
@@ -22,12 +21,9 @@ sn_status sn_cli_info(const struct sn_cli *a, struct sn_error *err)
     sn_text_add(&t, "%-8s %s\n", "system", line);
     sn_text_add(&t, "%-8s in %s unless a config says otherwise\n", "training",
                 sn_job_bf16(&run, &k) ? "bf16" : "f32");
-    sn_text_add(&t, "%-8s %s\n", "blas", sn_blas_config());
     sn_text_add(
         &t, "%-8s %s left, %d cores\n", "memory",
         sn_text_bytes(left, sizeof left, (double)sn_os_memory_available()),
         sn_os_cores());
-    if (sn_env_warning())
-        sn_text_add(&t, "%-8s %s\n", "warning", sn_env_warning());
     return sn_cli_print_text(&t, err);
 }

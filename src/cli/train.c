@@ -82,8 +82,6 @@ sn_status sn_cli_train(const struct sn_cli *a, struct sn_error *err)
     struct sn_job_result *r = calloc(1, sizeof *r);
     if (!r)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a result");
-    if (sn_env_warning() && !a->quiet)
-        fprintf(stderr, "warning: %s\n", sn_env_warning());
     catch_signals();
     sn_status rc = sn_job_train(&request, r, err);
     if (rc == SN_OK)

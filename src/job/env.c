@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/os.h"
 #include "job/job.h"
-#include "kernels/blas_info.h"
 
 #ifndef SN_REVISION /* the Makefile asks git */
 #    define SN_REVISION "unknown"
@@ -20,33 +19,13 @@ const char *sn_env_revision(void)
     return SN_REVISION;
 }
 
-static const char *blas_variant(void)
-{
-    switch (sn_blas_threads_by()) {
-    case SN_BLAS_OPENMP:
-        return "openmp";
-    case SN_BLAS_PTHREAD:
-        return "pthread";
-    default:
-        return "serial";
-    }
-}
-
-const char *sn_env_warning(void)
-{
-    if (sn_blas_threads_by() == SN_BLAS_OPENMP)
-        return NULL;
-    return "this OpenBLAS is not the OpenMP build and does not share the "
-           "program's threads; install libopenblas-openmp-dev and rebuild";
-}
-
 void sn_env_line(char *buf, size_t size, const struct sn_kernels *k,
                  int threads)
 {
     char cpu[96];
     sn_os_cpu_name(cpu, sizeof cpu);
-    snprintf(buf, size, "%s, %d thread%s, %s, OpenBLAS %s", cpu, threads,
-             threads == 1 ? "" : "s", k->isa, blas_variant());
+    snprintf(buf, size, "%s, %d thread%s, %s", cpu, threads,
+             threads == 1 ? "" : "s", k->isa);
 }
 
 /* The text of `o`, which is released. */
@@ -64,13 +43,12 @@ char *sn_env_json(const struct sn_kernels *k, int threads, const uint64_t *seed,
     sn_os_cpu_name(cpu, sizeof cpu);
     sn_os_name(os, sizeof os);
     sn_clock_stamp(started);
-    json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:I, s:s}",
-        "version", SN_VERSION, "revision", SN_REVISION, "cpu", cpu, "os", os,
-        "isa", k->isa, "cores", sn_os_cores(), "threads", threads, "blas",
-        sn_blas_config(), "blas_threading", blas_variant(), "compiler",
-        __VERSION__, "memory_available_bytes",
-        (json_int_t)sn_os_memory_available(), "time", started);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:I, s:s}",
+                  "version", SN_VERSION, "revision", SN_REVISION, "cpu", cpu,
+                  "os", os, "isa", k->isa, "cores", sn_os_cores(), "threads",
+                  threads, "compiler", __VERSION__, "memory_available_bytes",
+                  (json_int_t)sn_os_memory_available(), "time", started);
     if (o && seed) {
         /* as text: JSON readers round integers past 2^53 */
         snprintf(digits, sizeof digits, "%llu", (unsigned long long)*seed);

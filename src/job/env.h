@@ -13,7 +13,7 @@
  * build could not ask. */
 const char *sn_env_revision(void);
 
-/* One line for people: processor, threads, instruction set, OpenBLAS. */
+/* One line for people: processor, threads, instruction set. */
 void sn_env_line(char *buf, size_t size, const struct sn_kernels *k,
                  int threads);
 
@@ -26,9 +26,5 @@ char *sn_env_json(const struct sn_kernels *k, int threads, const uint64_t *seed,
 sn_status sn_env_write(const struct sn_rundir *dir, const struct sn_kernels *k,
                        int threads, uint64_t seed, const char *command,
                        struct sn_error *err);
-
-/* Why the program will be slow, or NULL: an OpenBLAS that does not share our
- * threads. */
-const char *sn_env_warning(void);
 
 #endif

@@ -54,8 +54,8 @@ static void check_table(void **state)
         memset(&k, 0, sizeof k);
         sn_kernels_init(&k, kernel_isa[i].set);
         for (size_t at = 0; at < offsetof(struct sn_kernels, product_pairs);
-             at += sizeof k.gemm) {
-            sn_gemm_fn *slot; /* any function: only NULL is looked for */
+             at += sizeof k.product) {
+            sn_product_fn *slot; /* any function: only NULL is looked for */
             memcpy(&slot, (const char *)&k + at, sizeof slot);
             assert_true(slot != NULL);
         }

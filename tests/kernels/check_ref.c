@@ -7,25 +7,6 @@ static void same_values(const sn_real *got, const sn_real *want, int n)
     check_near(got, want, n, 0.0, "%s", kernel_words);
 }
 
-static void hand_gemm(const struct sn_kernels *ref, const struct sn_kernels *k)
-{
-    const sn_real a[] = {1, 2, 3, 4, 5, 6};   /* 2 x 3 */
-    const sn_real at[] = {1, 4, 2, 5, 3, 6};  /* its transpose */
-    const sn_real b[] = {1, 0, 2, -1, 0, 3};  /* 3 x 2 */
-    const sn_real bt[] = {1, 2, 0, 0, -1, 3}; /* its transpose */
-    const sn_real want[] = {5, 7, 14, 13}, twice[] = {10, 14, 28, 26};
-    sn_real c[4] = {9, 9, 9, 9};
-    (void)ref;
-
-    describe("2 x 3 times 3 x 2");
-    k->gemm(0, 0, 2, 2, 3, a, 3, b, 2, 0, c, 2);
-    same_values(c, want, 4);
-    k->gemm(1, 1, 2, 2, 3, at, 2, bt, 3, 1, c, 2);
-    same_values(c, twice, 4);
-    k->gemm(0, 0, 2, 2, 0, a, 3, b, 2, 1, c, 2); /* nothing, added */
-    same_values(c, twice, 4);
-}
-
 static void hand_load(const struct sn_kernels *ref, const struct sn_kernels *k)
 {
     const sn_real src[] = {-2, 0, 1, 4}, s[] = {2, 2, 2, 2}, b[] = {1, 1, 1, 1};
@@ -192,7 +173,6 @@ static void hand_sgd(const struct sn_kernels *ref, const struct sn_kernels *k)
 int main(void)
 {
     static const struct kernel_test tests[] = {
-        {"gemm by hand", 0, 1, hand_gemm},
         {"load by hand", 0, 1, hand_load},
         {"load_dot by hand", 0, 1, hand_load_dot},
         {"bn by hand", 0, 1, hand_bn},

@@ -109,7 +109,7 @@ static inline void kernel_case_run(void **state)
     sn_kernels_init(&opt, set);
     if (!now->test->alone &&
         memcmp((const char *)&ref + now->test->slot,
-               (const char *)&opt + now->test->slot, sizeof opt.gemm) == 0) {
+               (const char *)&opt + now->test->slot, sizeof opt.product) == 0) {
         print_message("%s has no variant of its own\n", opt.isa);
         skip();
     }

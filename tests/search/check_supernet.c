@@ -246,47 +246,6 @@ static void alone_best(void **state)
     inside_as_alone(&k, 4, 33);
 }
 
-/* What the above rests on: the bits of a product do not depend on where rows
- * lie, only on sizes (which lie farther apart inside than alone). */
-static void product(const struct sn_kernels *k, int ta, int tb, int m, int n,
-                    int kk, int gap)
-{
-    const int ar = ta ? kk : m, ac = ta ? m : kk;
-    const int br = tb ? n : kk, bc = tb ? kk : n;
-    const sn_real *a = check_noise((ptrdiff_t)ar * ac);
-    const sn_real *b = check_noise((ptrdiff_t)br * bc);
-    sn_real *far_b = check_zeros((ptrdiff_t)br * (bc + gap));
-    sn_real *c = check_zeros((ptrdiff_t)m * n);
-    sn_real *far_c = check_zeros((ptrdiff_t)m * (n + gap));
-    check_poison(far_b, (ptrdiff_t)br * (bc + gap));
-    for (int ir = 0; ir < br; ir++)
-        memcpy(far_b + (ptrdiff_t)ir * (bc + gap), b + (ptrdiff_t)ir * bc,
-               (size_t)bc * sizeof *b);
-    k->gemm(ta, tb, m, n, kk, a, ac, b, bc, 0, c, n);
-    k->gemm(ta, tb, m, n, kk, a, ac, far_b, bc + gap, 0, far_c, n + gap);
-    for (int im = 0; im < m; im++)
-        check_same(far_c + (ptrdiff_t)im * (n + gap), c + (ptrdiff_t)im * n,
-                   (size_t)n * sizeof *c, "a product's row");
-    check_guards();
-}
-
-static void products_ignore_distance(void **state)
-{
-    (void)state;
-    const struct sn_kernels k = best();
-    const struct sn_rng rng = sn_rng_make(check_seed(), SN_RNG_SYNTHETIC);
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    for (uint32_t i = 0; i < 400; i++) {
-        const int m = 1 + (int)sn_rng_below(rng, 9, i, 0, i % 4 ? 64 : 1024);
-        const int n = 1 + (int)sn_rng_below(rng, 9, i, 1, 200);
-        const int kk = 1 + (int)sn_rng_below(rng, 9, i, 2, 200);
-        product(&k, i % 3 == 1, i % 3 == 2, m, n, kk,
-                1 + (int)sn_rng_below(rng, 9, i, 3, 300));
-    }
-    omp_set_num_threads(before);
-}
-
 /* ---- the gated net ---- */
 
 /* One-hot gates of a choice. */
@@ -519,7 +478,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone_ref),
         cmocka_unit_test(alone_best),
-        cmocka_unit_test(products_ignore_distance),
         cmocka_unit_test(one_hot_is_subnet),
         cmocka_unit_test(gates_alone),
         cmocka_unit_test(threads_best),
