@@ -2,9 +2,9 @@
  *
  *   share = (step with the loader - step replaying one batch) / step replaying
  *
- * The net is net D of bench/step.c's family (MobileNetV2 layout, stem stride 2,
- * stage strides 1, 2, 2, 2, 1, 2, 1) at `--size`; the images are a folder, read
- * as `set = folder` with the cache asked for, after a first epoch that is not
+ * The images are class folders (`--set folder`, the cache asked for, net D of
+ * nets.h at `--size`) or CIFAR-10 (`--set cifar10`, net A at 32 pixels); they
+ * are augmented as their configs have it, after a first epoch that is not
  * counted; the medians are compared.  Steps of both kinds alternate, so that
  * both see the same machine.  Not so with no cache: a step that replays would
  * give the helpers that decode ahead time they do not have in training, and pay
@@ -19,19 +19,21 @@
 
 #include "base/clock.h"
 #include "base/os.h"
+#include "bench/flags.h"
+#include "bench/nets.h"
+#include "bench/sample.h"
 #include "datasets/loader.h"
-#include "datasets/store.h"
 #include "optim/sgd.h"
 #include "search/supernet.h"
 
-enum { STAGES = 7, SEED = 1, MAX_STEPS = 100000 };
+enum { SEED = 1, MAX_STEPS = 100000 };
 
 #define RATE      0.02
 #define MOMENTUM  0.9
 #define SMOOTHING 0.1
 
 struct flags {
-    const char *data, *cache;
+    const char *data, *cache, *set;
     int size, batch, threads, steps;
     bool json;
 };
@@ -50,29 +52,17 @@ struct bench {
     double *with, *again; /* [steps] seconds */
 };
 
-static const int layout[STAGES][4] = {
-    {1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
-    {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+static bool is_cifar(const struct flags *f)
+{
+    return strcmp(f->set, "cifar10") == 0;
+}
 
 static void make_arch(struct bench *b)
 {
-    b->arch = (struct sn_arch){.h = b->flags.size,
-                               .w = b->flags.size,
-                               .c = b->data.train.c,
-                               .classes = b->data.classes,
-                               .act = SN_ACT_RELU6,
-                               .stem = 16,
-                               .stem_stride = 2,
-                               .n_stages = STAGES,
-                               .head = 1280};
-    for (int is = 0; is < STAGES; is++) {
-        struct sn_arch_stage *st = &b->arch.stage[is];
-        st->width = layout[is][1];
-        st->depth = layout[is][2];
-        st->stride = layout[is][3];
-        for (int ib = 0; ib < st->depth; ib++)
-            st->block[ib] = (struct sn_block){SN_OP_IBN, 3, layout[is][0]};
-    }
+    sn_net_arch(&b->arch, is_cifar(&b->flags) ? 'A' : 'D');
+    b->arch.h = b->arch.w = b->flags.size;
+    b->arch.c = b->data.train.c;
+    b->arch.classes = b->data.classes;
 }
 
 static void make_groups(struct bench *b)
@@ -88,10 +78,11 @@ static sn_status open_data(struct bench *b, struct sn_error *err)
 {
     struct sn_data_options o;
     const struct sn_option *cache = sn_option_find(&sn_data_table, "cache");
+    const struct sn_option *set = sn_option_find(&sn_data_table, "set");
     sn_option_defaults(&sn_data_table, &o);
-    o.set = SN_DATA_FOLDER;
     o.size = b->flags.size;
     snprintf(o.path, sizeof o.path, "%s", b->flags.data);
+    SN_TRY(sn_option_parse(set, &o, b->flags.set, "", err));
     SN_TRY(sn_option_parse(cache, &o, b->flags.cache, "", err));
     SN_TRY(sn_dataset_open(&b->data, &o, SEED, err));
     const int n = b->data.train.n;
@@ -107,7 +98,8 @@ static sn_status open_data(struct bench *b, struct sn_error *err)
 static sn_status bench_open(struct bench *b, struct sn_error *err)
 {
     static struct sn_space space;
-    const struct sn_augment augment = {.flip = 1, .translate = 16};
+    const struct sn_augment photos = {.flip = 1, .translate = 16};
+    const struct sn_augment cifar = {.flip = 1, .translate = 4, .cutout = 8};
     SN_TRY(open_data(b, err));
     make_arch(b);
     sn_arch_space(&space, &b->arch);
@@ -125,8 +117,8 @@ static sn_status bench_open(struct bench *b, struct sn_error *err)
     SN_TRY(sn_graph_plan(&b->graph, true, err));
     return sn_loader_init(&b->loader, &b->data, &b->data.train, b->index,
                           b->data.train.n, b->flags.batch, b->flags.size,
-                          sn_graph_first(&b->graph)->ld, &augment, 1, SEED,
-                          err);
+                          sn_graph_first(&b->graph)->ld,
+                          is_cifar(&b->flags) ? &cifar : &photos, 1, SEED, err);
 }
 
 static void bench_close(struct bench *b)
@@ -167,18 +159,6 @@ static double step(struct bench *b, bool fresh)
     return sn_clock_seconds() - start;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof *x, by_value);
-    return (x[(n - 1) / 2] + x[n / 2]) / 2;
-}
-
 static sn_status measure(struct bench *b, struct sn_error *err)
 {
     const int batches = sn_loader_batches(&b->loader);
@@ -204,14 +184,15 @@ static sn_status measure(struct bench *b, struct sn_error *err)
 static void print_result(struct bench *b)
 {
     const struct flags *f = &b->flags;
-    const double with = median(b->with, f->steps);
-    const double again = median(b->again, f->steps);
+    const double with = sn_sample_of(b->with, f->steps).median;
+    const double again = sn_sample_of(b->again, f->steps).median;
     const double share = (with - again) / again;
     if (f->json) {
-        printf("{\"size\": %d, \"batch\": %d, \"threads\": %d, \"isa\": "
+        printf("{\"set\": \"%s\", \"size\": %d, \"batch\": %d, \"threads\": "
+               "%d, \"isa\": "
                "\"%s\", \"cache\": \"%s\", \"images\": %d, \"with_ms\": %.3f, "
                "\"replay_ms\": %.3f, \"share\": %.4f}\n",
-               f->size, f->batch, f->threads, b->k.isa, f->cache,
+               f->set, f->size, f->batch, f->threads, b->k.isa, f->cache,
                b->data.train.n, 1e3 * with, 1e3 * again, share);
         return;
     }
@@ -227,54 +208,36 @@ static void print_result(struct bench *b)
 /* ---- command line ---- */
 
 static const char usage[] =
-    "usage: loader --data DIR [--size N] [--batch N] [--cache ram|disk|off]\n"
-    "              [--threads N] [--steps N] [--json]\n";
+    "usage: loader --data DIR [--set folder|cifar10] [--size N] [--batch N]\n"
+    "              [--cache ram|disk|off] [--threads N] [--steps N] [--json]\n";
 
-static bool read_count(const char *text, int most, int *value)
+static sn_status read_flags(struct flags *f, int argc, char **argv,
+                            struct sn_error *err)
 {
-    char *end;
-    const long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 1 || n > most)
-        return false;
-    *value = (int)n;
-    return true;
-}
-
-static bool read_flag(struct flags *f, const char *flag, const char *value)
-{
-    if (strcmp(flag, "--data") == 0)
-        f->data = value;
-    else if (strcmp(flag, "--cache") == 0)
-        f->cache = value;
-    else if (strcmp(flag, "--size") == 0)
-        return read_count(value, 512, &f->size);
-    else if (strcmp(flag, "--batch") == 0)
-        return read_count(value, 4096, &f->batch);
-    else if (strcmp(flag, "--threads") == 0)
-        return read_count(value, 1024, &f->threads);
-    else if (strcmp(flag, "--steps") == 0)
-        return read_count(value, MAX_STEPS, &f->steps);
-    else
-        return false;
-    return true;
-}
-
-static bool read_flags(struct flags *f, int argc, char **argv)
-{
-    *f = (struct flags){.cache = "ram",
-                        .size = 224,
-                        .batch = 16,
-                        .threads = sn_os_cores(),
-                        .steps = 20};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            f->json = true;
-        else if (i + 1 < argc && read_flag(f, argv[i], argv[i + 1]))
-            i++;
-        else
-            return false;
-    }
-    return f->data != NULL;
+    *f = (struct flags){
+        .cache = "ram", .set = "folder", .threads = sn_os_cores(), .steps = 20};
+    const struct sn_flag table[] = {
+        {"--data", SN_FLAG_TEXT, &f->data, 0},
+        {"--set", SN_FLAG_TEXT, &f->set, 0},
+        {"--cache", SN_FLAG_TEXT, &f->cache, 0},
+        {"--size", SN_FLAG_COUNT, &f->size, 512},
+        {"--batch", SN_FLAG_COUNT, &f->batch, 4096},
+        {"--threads", SN_FLAG_COUNT, &f->threads, 1024},
+        {"--steps", SN_FLAG_COUNT, &f->steps, MAX_STEPS},
+        {"--json", SN_FLAG_SET, &f->json, 0},
+        {0}};
+    SN_TRY(sn_flags_read(table, argc, argv, err));
+    if (!f->data)
+        return sn_fail(err, SN_ERR_CONFIG, "--data: expected a folder");
+    if (!is_cifar(f) && strcmp(f->set, "folder") != 0)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "--set: '%s' is not known; expected folder or cifar10",
+                       f->set);
+    if (!f->size)
+        f->size = is_cifar(f) ? 32 : 224;
+    if (!f->batch)
+        f->batch = is_cifar(f) ? 128 : 16;
+    return SN_OK;
 }
 
 int main(int argc, char **argv)
@@ -282,13 +245,14 @@ int main(int argc, char **argv)
     static struct bench b;
     struct sn_error err = {0};
     sn_os_wait_briefly(argv); /* as the program itself */
-    if (!read_flags(&b.flags, argc, argv)) {
-        fputs(usage, stderr);
-        return SN_ERR_CONFIG;
+    sn_status rc = read_flags(&b.flags, argc, argv, &err);
+    if (rc != SN_OK) {
+        fprintf(stderr, "loader: %s\n%s", err.text, usage);
+        return rc;
     }
     omp_set_num_threads(b.flags.threads);
     sn_kernels_init(&b.k, sn_cpu_isa());
-    sn_status rc = bench_open(&b, &err);
+    rc = bench_open(&b, &err);
     if (rc == SN_OK)
         rc = measure(&b, &err);
     if (rc == SN_OK)
