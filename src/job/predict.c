@@ -27,8 +27,8 @@ static sn_status no_memory(struct sn_error *err)
 static void softmax(double *probability, const float *logits, int classes)
 {
     double most = (double)logits[0], sum = 0;
-    for (int ic = 1; ic < classes; ic++)
-        most = fmax(most, (double)logits[ic]);
+    for (int ic = 1; ic < classes; ic++) /* gcc 12 for aarch64 dies of fmax() */
+        most = most > (double)logits[ic] ? most : (double)logits[ic];
     for (int ic = 0; ic < classes; ic++) {
         probability[ic] = exp((double)logits[ic] - most);
         sum += probability[ic];
