@@ -11,6 +11,8 @@
 
 #include "base/os.h"
 
+#define STACK (512 << 10) /* bytes of a helper's; the depth is known */
+
 enum state { IDLE, WANTED, READY, TAKEN };
 
 struct slot {
@@ -37,6 +39,33 @@ struct sn_ahead {
     int threads, running;
 };
 
+/* ---- turns: how many of all helpers are decoding ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    int taken;
+} turns = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+
+static void take_turn(int most)
+{
+    pthread_mutex_lock(&turns.lock);
+    while (turns.taken >= most)
+        pthread_cond_wait(&turns.ended, &turns.lock);
+    turns.taken++;
+    pthread_mutex_unlock(&turns.lock);
+}
+
+static void end_turn(void)
+{
+    pthread_mutex_lock(&turns.lock);
+    turns.taken--;
+    pthread_cond_broadcast(&turns.ended);
+    pthread_mutex_unlock(&turns.lock);
+}
+
+/* ---- helpers ---- */
+
 /* The next slot that is wanted, -1 for none; under the lock. */
 static int next_wanted(struct sn_ahead *a)
 {
@@ -53,8 +82,10 @@ static void decode(struct helper *h, int i)
     struct sn_extent extent;
     const int entry = a->slot[i].entry;
     pthread_mutex_unlock(&a->lock);
+    take_turn(a->threads);
     const sn_status rc =
         sn_store_decode(a->store, entry, h->cell, &extent, &unused);
+    end_turn();
     pthread_mutex_lock(&a->lock);
     struct slot *s = &a->slot[i]; /* it may want another picture by now */
     if (rc != SN_OK || s->state != WANTED || s->entry != entry)
@@ -100,6 +131,32 @@ static bool take_memory(struct sn_ahead *a)
     return true;
 }
 
+static int helpers_for(int batch, int threads)
+{
+    return threads < batch ? threads : batch;
+}
+
+size_t sn_ahead_bytes(const struct sn_store *store, int batch, int threads)
+{
+    const size_t helpers = (size_t)helpers_for(batch, threads);
+    return (size_t)batch * (sizeof(struct slot) + store->cell) +
+           helpers * (sizeof(struct helper) + store->cell + STACK);
+}
+
+/* As many as the system grants. */
+static void start_helpers(struct sn_ahead *a)
+{
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0)
+        return;
+    pthread_attr_setstacksize(&attr, STACK);
+    while (a->running < a->threads &&
+           pthread_create(&a->helper[a->running].thread, &attr, help,
+                          &a->helper[a->running]) == 0)
+        a->running++;
+    pthread_attr_destroy(&attr);
+}
+
 sn_status sn_ahead_create(struct sn_ahead **ahead, const struct sn_store *store,
                           int batch, int threads, struct sn_error *err)
 {
@@ -108,7 +165,7 @@ sn_status sn_ahead_create(struct sn_ahead **ahead, const struct sn_store *store,
         return sn_fail(err, SN_ERR_MEMORY, "no memory to decode ahead");
     a->store = store;
     a->batch = batch;
-    a->threads = threads < batch ? threads : batch;
+    a->threads = helpers_for(batch, threads);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->wanted, NULL);
     if (!take_memory(a)) {
@@ -116,10 +173,7 @@ sn_status sn_ahead_create(struct sn_ahead **ahead, const struct sn_store *store,
         return sn_fail(err, SN_ERR_MEMORY,
                        "no memory to decode a batch of %d ahead", batch);
     }
-    while (a->running < a->threads &&
-           pthread_create(&a->helper[a->running].thread, NULL, help,
-                          &a->helper[a->running]) == 0)
-        a->running++;
+    start_helpers(a);
     *ahead = a;
     return SN_OK;
 }

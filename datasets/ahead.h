@@ -7,7 +7,10 @@
  * training leave over (waiting at barriers, serial stretches, reading files)
  * and nothing more.  A batch waits for none of them: a picture that is not
  * ready when it is asked for is decoded by whoever asks.  So the helpers decide
- * how long a batch takes, never what is in it. */
+ * how long a batch takes, never what is in it.
+ *
+ * A picture takes much memory while it is decoded, so however many loaders have
+ * helpers, no more than `threads` of all of them decode at a time. */
 
 #include "datasets/store.h"
 
@@ -17,6 +20,9 @@ struct sn_ahead;
  * system grants fewer).  SN_ERR_MEMORY. */
 sn_status sn_ahead_create(struct sn_ahead **ahead, const struct sn_store *store,
                           int batch, int threads, struct sn_error *err);
+
+/* Bytes that it takes, without what decoding a picture takes. */
+size_t sn_ahead_bytes(const struct sn_store *store, int batch, int threads);
 
 /* The next batch holds pictures entry[n] of the store, n <= batch.  What was
  * wanted before is forgotten, and what was taken before is no longer valid. */

@@ -241,6 +241,19 @@ sn_status sn_dataset_open_watched(struct sn_dataset *set,
     return rc;
 }
 
+static size_t image_bytes(const struct sn_images *im)
+{
+    const size_t pixels = (size_t)im->n * (size_t)im->h * (size_t)im->w;
+    const size_t own = im->store ? 0 : pixels * (size_t)im->c;
+    return own + (im->masks ? pixels : 0) + (size_t)im->n * sizeof *im->labels;
+}
+
+size_t sn_dataset_bytes(const struct sn_dataset *set)
+{
+    return image_bytes(&set->train) + image_bytes(&set->test) +
+           (set->store ? sn_store_bytes(set->store) : 0);
+}
+
 void sn_dataset_release(struct sn_dataset *set)
 {
     sn_images_release(&set->train);

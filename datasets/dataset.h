@@ -40,14 +40,16 @@ struct sn_images {
      * NULL where each is decoded when it is asked for. */
     const struct sn_store *store; /* borrowed, or NULL */
     int first;                    /* the store's picture that is image 0 here */
-    bool on_disk;                 /* pixels are a mapped file */
 };
 
-/* Who waits while a set is read, which takes minutes for many pictures. */
+/* Who waits while a set is read, which takes minutes for many pictures, and
+ * what else that depends on. */
 struct sn_watch {
     FILE *out; /* a terminal is told what is going on; or NULL */
     const volatile sig_atomic_t *stop; /* not 0: the number of a signal that
                                         * ends the reading; or NULL */
+    double memory; /* bytes that pictures may take of it at most; 0: what the
+                    * system has left */
 };
 
 struct sn_dataset {
@@ -108,6 +110,10 @@ sn_status sn_dataset_open_watched(struct sn_dataset *set,
                                   const struct sn_data_options *o,
                                   uint64_t seed, const struct sn_watch *watch,
                                   struct sn_error *err);
+
+/* Bytes of memory that the images take.  Squares on disk are the system's to
+ * keep or to drop. */
+size_t sn_dataset_bytes(const struct sn_dataset *set);
 
 void sn_dataset_release(struct sn_dataset *set);
 

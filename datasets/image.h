@@ -22,6 +22,7 @@
 #define SN_IMAGE_PIXELS_MAX (1 << 27) /* 134 million: 402 MB decoded */
 #define SN_IMAGE_BYTES_MAX  (1 << 29) /* of a file */
 #define SN_IMAGE_LARGE      (1 << 25) /* pixels: decoded one at a time */
+#define SN_IMAGE_WORK       12 /* bytes a pixel that decoding takes at most */
 
 /* Change with me: any pixel that comes out of image*.c or resize.c.  Squares on
  * disk of another version are not used. */
@@ -42,8 +43,7 @@ struct sn_image {
 /* Decodes a file's bytes; `name` is for the message.  SN_ERR_INPUT with the
  * reason when they are no picture, one of a kind that is not read, damaged, cut
  * short, or claim too much; SN_ERR_MEMORY.  Any thread; of the pictures above
- * SN_IMAGE_LARGE, which take up to twelve bytes a pixel meanwhile, one is
- * decoded at a time. */
+ * SN_IMAGE_LARGE one is decoded at a time. */
 sn_status sn_image_decode(struct sn_image *im, const void *bytes, size_t n,
                           const char *name, struct sn_error *err);
 

@@ -45,6 +45,27 @@ struct target {
     int size, step, channels;
 };
 
+/* Whether pictures are decoded when they are asked for. */
+static bool decodes(const struct sn_images *images)
+{
+    return images->store && !images->pixels;
+}
+
+size_t sn_loader_bytes(const struct sn_images *images, int n, int batch,
+                       int threads)
+{
+    const size_t order = (size_t)n * sizeof(int), b = (size_t)batch;
+    if (!decodes(images))
+        return order;
+    return order + (size_t)threads * images->store->cell + b + b * sizeof(int) +
+           sn_ahead_bytes(images->store, batch, threads);
+}
+
+size_t sn_loader_work(const struct sn_images *images, int threads)
+{
+    return decodes(images) ? sn_store_work(images->store, 2 * threads) : 0;
+}
+
 /* Room for a picture of each thread. */
 static sn_status make_scratch(struct sn_loader *l, const struct sn_store *s,
                               struct sn_error *err)
@@ -91,8 +112,7 @@ sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
     if (!made.order)
         return sn_fail(err, SN_ERR_MEMORY, "no memory to order %d images", n);
     memcpy(made.order, index, (size_t)n * sizeof *made.order);
-    if (images->store && !images->pixels &&
-        make_scratch(&made, images->store, err) != SN_OK) {
+    if (decodes(images) && make_scratch(&made, images->store, err) != SN_OK) {
         sn_loader_release(&made);
         return SN_ERR_MEMORY;
     }

@@ -54,6 +54,15 @@ sn_status sn_loader_init(struct sn_loader *l, const struct sn_dataset *set,
                          const struct sn_augment *augment, int shuffle,
                          uint64_t seed, struct sn_error *err);
 
+/* Bytes that a loader of n of the images takes on so many threads, without what
+ * the next function says. */
+size_t sn_loader_bytes(const struct sn_images *images, int n, int batch,
+                       int threads);
+
+/* Bytes that decoding pictures takes at the worst moment, by however many
+ * loaders; 0 where all are decoded already. */
+size_t sn_loader_work(const struct sn_images *images, int threads);
+
 /* Full batches of an epoch when shuffled (the ragged rest is dropped; it
  * changes from epoch to epoch); all batches, the last one ragged, otherwise. */
 int sn_loader_batches(const struct sn_loader *l);

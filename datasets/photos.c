@@ -55,7 +55,6 @@ static sn_status take_images(struct sn_images *images, const struct sn_store *s,
     images->h = images->w = s->side;
     images->c = SN_IMAGE_CHANNELS;
     images->pixels = s->cells ? s->cells + (size_t)first * s->cell : NULL;
-    images->on_disk = s->cache == SN_CACHE_DISK;
     images->labels = malloc((size_t)n * sizeof *images->labels);
     if (!images->labels)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for %d labels", n);

@@ -24,8 +24,11 @@ enum {
 
 /* ---- one picture ---- */
 
-sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
-                          struct sn_extent *extent, struct sn_error *err)
+/* sn_store_decode(), which also tells how many pixels there are at most in any
+ * form that the picture has meanwhile: before or amid its scaling. */
+static sn_status decode(const struct sn_store *s, int i, uint8_t *cell,
+                        struct sn_extent *extent, int64_t *pixels,
+                        struct sn_error *err)
 {
     char path[SN_CATALOG_PATH];
     int64_t bytes, mtime;
@@ -40,8 +43,16 @@ sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
                        path);
     SN_TRY(sn_image_read(&im, path, err));
     const sn_status rc = sn_image_fit(cell, extent, &im, s->side, s->fit, err);
+    *pixels = (int64_t)im.h * (im.w > s->side ? im.w : s->side);
     sn_image_release(&im);
     return rc;
+}
+
+sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
+                          struct sn_extent *extent, struct sn_error *err)
+{
+    int64_t pixels;
+    return decode(s, i, cell, extent, &pixels, err);
 }
 
 /* ---- all pictures ---- */
@@ -49,6 +60,7 @@ sn_status sn_store_decode(const struct sn_store *s, int i, uint8_t *cell,
 /* What a thread keeps for itself. */
 struct worker {
     uint64_t count[C][256];
+    int64_t most;  /* pixels of the largest picture */
     uint8_t *cell; /* scratch where the squares are not kept */
     bool no_memory;
 };
@@ -95,10 +107,12 @@ static void do_one(struct pass *p, int i, struct worker *w)
 {
     struct sn_store *s = p->s;
     struct sn_error why;
+    int64_t pixels = 0;
     if (signal_of(p))
         return;
     uint8_t *cell = s->cells ? s->cells + (size_t)i * s->cell : w->cell;
-    const sn_status rc = sn_store_decode(s, i, cell, &s->extent[i], &why);
+    const sn_status rc = decode(s, i, cell, &s->extent[i], &pixels, &why);
+    w->most = pixels > w->most ? pixels : w->most;
     p->sound[i] = rc == SN_OK;
     w->no_memory = w->no_memory || rc == SN_ERR_MEMORY;
     if (rc == SN_ERR_INPUT)
@@ -217,6 +231,8 @@ static sn_status decode_all(struct pass *p, bool skip_bad, struct sn_error *err)
         for (int ic = 0; ic < C; ic++)
             for (int v = 0; v < 256; v++)
                 p->s->count[ic][v] += p->worker[it].count[ic][v];
+        if (p->worker[it].most > p->s->most)
+            p->s->most = p->worker[it].most;
     }
     for (int i = 0; i < n; i++)
         bad += !p->sound[i];
@@ -235,23 +251,45 @@ static sn_status too_large(double need, double left, struct sn_error *err)
                    sn_text_bytes(b, sizeof b, left));
 }
 
-/* In memory where half of what is left holds them: the rest is for training. */
-static sn_status choose(struct sn_store *s, enum sn_cache asked,
-                        struct sn_error *err)
+enum sn_cache sn_store_choose(double files, double squares, double left,
+                              double room)
 {
-    const size_t left = sn_os_memory_available();
+    if (files >= (double)SN_CACHE_PAYS && squares <= room / 4)
+        return SN_CACHE_DISK;
+    if (left == 0 || squares <= left / 2) /* the rest is for training */
+        return SN_CACHE_RAM;
+    return squares <= room / 2 ? SN_CACHE_DISK : SN_CACHE_OFF;
+}
+
+/* What cache serves, and what else where a file cannot be had. */
+struct choice {
+    enum sn_cache first, otherwise;
+};
+
+static double file_bytes(const struct sn_catalog *c)
+{
+    double sum = 0;
+    for (int i = 0; i < c->n; i++)
+        sum += c->entry[i].bytes > 0 ? (double)c->entry[i].bytes : 0;
+    return sum;
+}
+
+static sn_status choose(struct choice *c, const struct sn_store *s,
+                        const struct sn_data_options *o,
+                        const struct sn_watch *watch, struct sn_error *err)
+{
+    const double files = file_bytes(&s->catalog);
     const double need = (double)s->catalog.n * (double)s->cell;
-    s->cache = asked;
-    if (asked == SN_CACHE_RAM && left > 0 && need > (double)left)
-        return too_large(need, (double)left, err);
-    if (asked != SN_CACHE_AUTO)
+    double left = (double)sn_os_memory_available();
+    if (watch && watch->memory > 0 && (left == 0 || left > watch->memory))
+        left = watch->memory;
+    c->first = c->otherwise = (enum sn_cache)o->cache;
+    if (c->first == SN_CACHE_RAM && left > 0 && need > left)
+        return too_large(need, left, err);
+    if (c->first != SN_CACHE_AUTO)
         return SN_OK;
-    if (left == 0 || need <= (double)left / 2)
-        s->cache = SN_CACHE_RAM;
-    else if (need <= (double)sn_store_file_room() / 2)
-        s->cache = SN_CACHE_DISK;
-    else
-        s->cache = SN_CACHE_OFF;
+    c->first = sn_store_choose(files, need, left, (double)sn_store_file_room());
+    c->otherwise = sn_store_choose(files, need, left, 0);
     return SN_OK;
 }
 
@@ -278,26 +316,27 @@ static sn_status decode_new(struct sn_store *s, struct sn_store_file *f,
 }
 
 sn_status sn_store_place(struct sn_store *s, struct sn_store_file *f,
-                         bool may_change, bool skip_bad, struct sn_error *err)
+                         enum sn_cache otherwise, bool skip_bad,
+                         struct sn_error *err)
 {
     struct sn_error why;
-    if (s->cache == SN_CACHE_RAM) {
-        s->cells = malloc((size_t)s->catalog.n * s->cell + 1);
-        return s->cells ? SN_OK
-                        : too_large((double)s->catalog.n * (double)s->cell,
-                                    (double)sn_os_memory_available(), err);
-    }
     if (s->cache == SN_CACHE_DISK) {
         sn_status rc = sn_store_file_open(f, s, true, skip_bad, &why);
         if (rc == SN_OK && !s->found)
             rc = sn_store_file_make(f, s, &why);
         if (rc == SN_OK)
             return SN_OK;
-        if (!may_change)
+        if (otherwise == SN_CACHE_DISK)
             return sn_fail(err, rc, "%s", why.text);
         sn_store_file_close(f);
         *f = (struct sn_store_file){.fd = -1};
-        s->cache = SN_CACHE_OFF;
+        s->cache = otherwise;
+    }
+    if (s->cache == SN_CACHE_RAM) {
+        s->cells = malloc((size_t)s->catalog.n * s->cell + 1);
+        return s->cells ? SN_OK
+                        : too_large((double)s->catalog.n * (double)s->cell,
+                                    (double)sn_os_memory_available(), err);
     }
     (void)!sn_store_file_open(f, s, false, skip_bad,
                               &why); /* saves time only */
@@ -308,9 +347,10 @@ static sn_status fill(struct sn_store *s, const struct sn_data_options *o,
                       const struct sn_watch *watch, struct sn_error *err)
 {
     struct sn_store_file file = {.fd = -1};
-    SN_TRY(choose(s, (enum sn_cache)o->cache, err));
-    sn_status rc = sn_store_place(s, &file, o->cache == (int)SN_CACHE_AUTO,
-                                  o->skip_bad, err);
+    struct choice choice;
+    SN_TRY(choose(&choice, s, o, watch, err));
+    s->cache = choice.first;
+    sn_status rc = sn_store_place(s, &file, choice.otherwise, o->skip_bad, err);
     if (rc == SN_OK && !s->found)
         rc = decode_new(s, &file, o, watch, err);
     sn_store_file_close(&file);
@@ -343,6 +383,29 @@ sn_status sn_store_open(struct sn_store **store, struct sn_catalog *catalog,
     else
         sn_store_close(s);
     return rc;
+}
+
+/* ---- what it takes ---- */
+
+size_t sn_store_bytes(const struct sn_store *s)
+{
+    const size_t n = (size_t)s->catalog.n,
+                 loose = (size_t)s->catalog.unlabelled;
+    const size_t squares = s->cache == SN_CACHE_RAM ? n * s->cell : 0;
+    return squares + n * sizeof *s->extent + s->catalog.names_bytes +
+           (n + loose) * sizeof *s->catalog.entry;
+}
+
+size_t sn_store_work(const struct sn_store *s, int at_once)
+{
+    int64_t file = 0; /* the largest */
+    for (int i = 0; i < s->catalog.n; i++)
+        if (s->catalog.entry[i].bytes > file)
+            file = s->catalog.entry[i].bytes;
+    const bool large = s->most > SN_IMAGE_LARGE; /* one of these at a time */
+    const int64_t others = large ? SN_IMAGE_LARGE : s->most;
+    return (size_t)(s->most + (at_once - 1) * others) * SN_IMAGE_WORK +
+           (size_t)at_once * (size_t)file;
 }
 
 void sn_store_close(struct sn_store *s)

@@ -34,7 +34,7 @@
 #include "datasets/datasets_internal.h"
 
 #define MAGIC   "snstore" /* with its NUL; change the number with the format */
-#define VERSION 1u
+#define VERSION 2u
 
 enum { PAGE = 4096 };
 
@@ -47,6 +47,7 @@ struct header {
     uint32_t cells; /* 1: the squares follow */
     struct sn_content key;
     uint64_t count[SN_IMAGE_CHANNELS][256];
+    int64_t most; /* pixels of the largest picture */
 };
 
 /* ---- where ---- */
@@ -114,7 +115,8 @@ static bool is_ours(const struct header *h, const struct sn_store_file *f,
 {
     return memcmp(h->magic, MAGIC, sizeof h->magic) == 0 &&
            h->version == VERSION && h->n == s->catalog.n && h->sound >= 0 &&
-           h->sound <= h->n && h->cells == cells &&
+           h->sound <= h->n && h->cells == cells && h->most >= 0 &&
+           h->most <= SN_IMAGE_PIXELS_MAX &&
            memcmp(&h->key, &f->key, sizeof h->key) == 0 &&
            (h->sound == h->n || skip_bad);
 }
@@ -126,6 +128,7 @@ static void adopt(struct sn_store *s, const struct header *h, void *map,
     const size_t n = (size_t)h->n;
     const uint8_t *sound = (const uint8_t *)map + sizeof *h;
     memcpy(s->count, h->count, sizeof s->count);
+    s->most = h->most;
     memcpy(s->extent, sound + n, n * sizeof *s->extent);
     sn_store_keep(s, sound, false);
     s->found = true;
@@ -330,6 +333,7 @@ sn_status sn_store_file_commit(struct sn_store_file *f,
                        .n = n,
                        .sound = s->catalog.n,
                        .cells = s->cells != NULL,
+                       .most = s->most,
                        .key = f->key};
     if (f->fd < 0)
         return sn_fail(err, SN_ERR_OUTPUT, "%s: is not open", f->temp);

@@ -27,12 +27,19 @@ struct sn_store_file {
     struct sn_content key;
 };
 
+/* Which cache serves the store where `asked` is SN_CACHE_AUTO: from the bytes
+ * of the files, of the squares, those of memory that are left (0: unknown) and
+ * those of disk. */
+enum sn_cache sn_store_choose(double files, double squares, double left,
+                              double room);
+
 /* Makes a place for the squares where s->cache says: in memory, in a file, or
- * none.  Where `may_change`, a file that cannot be had (another process is at
- * it, the disk is full) turns s->cache to off.  s->found: all is there already.
- * SN_ERR_MEMORY, SN_ERR_OUTPUT. */
+ * none.  A file that cannot be had (another process is at it, the disk is full)
+ * turns s->cache to `otherwise`, unless that is SN_CACHE_DISK too.  s->found:
+ * all is there already.  SN_ERR_MEMORY, SN_ERR_OUTPUT. */
 sn_status sn_store_place(struct sn_store *s, struct sn_store_file *f,
-                         bool may_change, bool skip_bad, struct sn_error *err);
+                         enum sn_cache otherwise, bool skip_bad,
+                         struct sn_error *err);
 
 /* Finds the file of this catalog, side and fit, with the squares or (`cells` is
  * false) with what is known of them alone.  Where there is a whole one, and no

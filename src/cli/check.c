@@ -149,10 +149,11 @@ static void add_memory(struct sn_text *t, const struct sn_job_plan *p)
 {
     char data[SN_QUANTITY_TEXT], search[SN_QUANTITY_TEXT];
     char final[SN_QUANTITY_TEXT], left[SN_QUANTITY_TEXT];
-    char again[SN_AGAIN_TEXT];
+    char again[SN_AGAIN_TEXT], load[SN_QUANTITY_TEXT];
     sn_text_add(t, "%-8s %s\n", "training", sn_job_plan_precision(p));
-    sn_text_add(t, "%-8s images %s, ", "memory",
-                sn_text_bytes(data, sizeof data, (double)p->data_bytes));
+    sn_text_add(t, "%-8s images %s, loaders %s, ", "memory",
+                sn_text_bytes(data, sizeof data, (double)p->data_bytes),
+                sn_text_bytes(load, sizeof load, (double)p->loader_bytes));
     if (p->searches)
         sn_text_add(
             t, "search %s, ",
@@ -170,7 +171,7 @@ static char *check_json(const struct check *k)
     json_t *o = json_pack(
         "{s:{s:s, s:i, s:i, s:i, s:[i,i,i]}, s:{s:f, s:f, s:f},"
         " s:{s:f, s:I, s:I, s:I, s:I}, s:o, s:b,"
-        " s:{s:I, s:I, s:I, s:I}, s:s}",
+        " s:{s:I, s:I, s:I, s:I, s:I}, s:s}",
         "data", "set", d->name, "train", d->train.n, "test", d->test.n,
         "classes", d->classes, "shape", d->train.h, d->train.w, d->train.c,
         "space", "nets", sn_space_size(&p->space), "lowest_ms", 1e3 * p->lowest,
@@ -182,10 +183,10 @@ static char *check_json(const struct check *k)
         (json_int_t)p->baseline_cost.params, "budget_ms",
         p->budget > 0 ? json_real(1e3 * p->budget) : json_null(), "feasible",
         !p->searches || p->budget <= 0 || p->budget >= p->lowest,
-        "memory_bytes", "data", (json_int_t)p->data_bytes, "search",
-        (json_int_t)p->search_bytes, "final", (json_int_t)p->final_bytes,
-        "available", (json_int_t)p->available, "precision",
-        p->bf16 ? "bf16" : "f32");
+        "memory_bytes", "data", (json_int_t)p->data_bytes, "loaders",
+        (json_int_t)p->loader_bytes, "search", (json_int_t)p->search_bytes,
+        "final", (json_int_t)p->final_bytes, "available",
+        (json_int_t)p->available, "precision", p->bf16 ? "bf16" : "f32");
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);

@@ -8,12 +8,20 @@
 #include "job/plan.h"
 #include "search/supernet.h"
 
-static size_t image_bytes(const struct sn_images *im)
+/* What brings the images: the search has two loaders at a time, a training four
+ * (phase_search.c, phase_train.c), each with an order of its own. */
+static size_t loader_bytes(const struct sn_job_plan *p,
+                           const struct sn_job_config *c,
+                           const struct sn_dataset *data, int threads)
 {
-    const size_t pixels = (size_t)im->n * (size_t)im->h * (size_t)im->w;
-    /* squares on disk are the system's to keep or to drop */
-    const size_t held = im->pixels && !im->on_disk ? pixels * (size_t)im->c : 0;
-    return held + (im->masks ? pixels : 0) + (size_t)im->n * sizeof *im->labels;
+    const struct sn_images *im = &data->train;
+    const int n = im->n > data->test.n ? im->n : data->test.n;
+    const int search = sn_job_group(c, c->search.batch);
+    const int final = sn_job_group(c, c->train.batch);
+    const size_t a =
+        p->searches ? 2 * sn_loader_bytes(im, n, search, threads) : 0;
+    const size_t b = 4 * sn_loader_bytes(im, n, final, threads);
+    return (a > b ? a : b) + sn_loader_work(im, threads);
 }
 
 /* The net whose training stores most: in every block the option with the
@@ -66,7 +74,7 @@ static double weight_bytes(const struct sn_job_plan *p)
 
 size_t sn_job_plan_cap(const struct sn_job_plan *p, size_t weights)
 {
-    const size_t taken = p->data_bytes + weights;
+    const size_t taken = p->data_bytes + p->loader_bytes + weights;
     if (p->limit == 0)
         return 0;
     return p->limit > taken ? p->limit - taken : 1; /* nothing fits */
@@ -122,7 +130,7 @@ static size_t count(struct counting *c, bool search, int batch,
 
 static bool fits(const struct sn_job_plan *p, size_t bytes)
 {
-    return p->limit == 0 || p->data_bytes + bytes <= p->limit;
+    return p->limit == 0 || p->data_bytes + p->loader_bytes + bytes <= p->limit;
 }
 
 /* The group, halved until it fits; 0: none does. */
@@ -158,7 +166,8 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     const int search = sn_job_group(c, c->search.batch);
     const int final = sn_job_group(c, c->train.batch);
     struct counting n;
-    p->data_bytes = image_bytes(&data->train) + image_bytes(&data->test);
+    p->data_bytes = sn_dataset_bytes(data);
+    p->loader_bytes = loader_bytes(p, c, data, threads);
     p->bf16 = sn_job_bf16(&c->run, k);
     p->available = sn_os_memory_available();
     p->limit = limit > 0 ? limit : find_limit(p, c);
@@ -186,7 +195,7 @@ static size_t work_bytes(const struct sn_job_plan *p)
 
 size_t sn_job_plan_peak(const struct sn_job_plan *p)
 {
-    return p->data_bytes + work_bytes(p);
+    return p->data_bytes + p->loader_bytes + work_bytes(p);
 }
 
 const char *sn_job_plan_precision(const struct sn_job_plan *p)
@@ -238,15 +247,17 @@ sn_status sn_job_plan_fits(const struct sn_job_plan *p,
                            const struct sn_job_config *c, struct sn_error *err)
 {
     char need[SN_QUANTITY_TEXT], images[SN_QUANTITY_TEXT];
-    char limit[SN_QUANTITY_TEXT], advice[128];
+    char limit[SN_QUANTITY_TEXT], load[SN_QUANTITY_TEXT], advice[128];
     if (fits(p, work_bytes(p)))
         return SN_OK;
     advise(advice, sizeof advice, p, c);
     return sn_fail(err, SN_ERR_MEMORY,
-                   "training needs %s of memory beside %s of images, even with "
-                   "nothing wide kept and blocks run in parts, and %s %s; %s",
+                   "training needs %s of memory beside %s of images and %s of "
+                   "loaders, even with nothing wide kept and blocks run in "
+                   "parts, and %s %s; %s",
                    sn_text_bytes(need, sizeof need, (double)work_bytes(p)),
                    sn_text_bytes(images, sizeof images, (double)p->data_bytes),
+                   sn_text_bytes(load, sizeof load, (double)p->loader_bytes),
                    p->limit_is_ours ? "[run] memory is" : "there are",
                    sn_text_bytes(limit, sizeof limit, (double)p->limit),
                    advice);

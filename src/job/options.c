@@ -267,8 +267,13 @@ sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
                       const struct sn_watch *watch, struct sn_error *err)
 {
     char place[512];
+    struct sn_watch own = {0};
+    if (watch)
+        own = *watch;
+    if (c->run.memory.set)
+        own.memory = c->run.memory.value;
     const sn_status rc =
-        sn_dataset_open_watched(data, &c->data, c->run.seed, watch, err);
+        sn_dataset_open_watched(data, &c->data, c->run.seed, &own, err);
     if (rc == SN_ERR_INPUT && err)
         return sn_fail_more(
             err, SN_ERR_INPUT, "  [data] path comes from %s",

@@ -21,6 +21,7 @@ struct sn_job_plan {
 
     bool bf16;           /* of training, inside of blocks */
     size_t data_bytes;   /* images in memory */
+    size_t loader_bytes; /* what brings them, and decodes those that are not */
     size_t search_bytes; /* weights and graph of the search */
     size_t final_bytes;  /* the same of the largest net in final training */
     size_t available;    /* what the system has left; 0: unknown */

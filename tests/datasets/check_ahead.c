@@ -8,7 +8,6 @@
 
 #include <omp.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "datasets/ahead.h"
 #include "datasets/datasets_internal.h"
@@ -50,23 +49,26 @@ static void closed(struct sn_dataset *set)
     free(set);
 }
 
-static void pause_a_little(void)
+static void pause_for(int ms)
 {
-    const struct timespec ms = {0, 1000000};
-    nanosleep(&ms, NULL);
+    const struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
+    nanosleep(&time, NULL);
 }
 
-/* Picture i once it is ready; NULL when that takes too long. */
-static const uint8_t *wait_for(struct sn_ahead *a, int i, int entry)
+/* Picture i of the n that are wanted, once it is ready.  Helpers may get no
+ * core for a while, so ever more time passes before it is asked for. */
+static const uint8_t *wait_for(struct sn_ahead *a, int i, const int *entry,
+                               int n)
 {
-    const double start = sn_clock_seconds();
-    for (;;) {
+    const uint8_t *got = NULL;
+    for (int ms = 2; !got && ms < 60000; ms *= 2) {
+        sn_ahead_want(a, entry, n);
+        pause_for(ms);
         /* looking at another entry changes nothing */
-        assert_null(sn_ahead_take(a, i, entry + 1));
-        pause_a_little();
-        if (sn_clock_seconds() - start > 1)
-            return sn_ahead_take(a, i, entry);
+        assert_null(sn_ahead_take(a, i, entry[i] + 1));
+        got = sn_ahead_take(a, i, entry[i]);
     }
+    return got;
 }
 
 static void ready_pictures_are_the_right_ones(void **state)
@@ -80,8 +82,7 @@ static void ready_pictures_are_the_right_ones(void **state)
     check_ok(sn_ahead_create(&a, set->store, 8, 3, &err), &err);
     for (int i = 0; i < 8; i++)
         entry[i] = 3 * i;
-    sn_ahead_want(a, entry, 8);
-    assert_non_null(wait_for(a, 7, entry[7]));
+    assert_non_null(wait_for(a, 7, entry, 8));
     for (int i = 0; i < 8; i++) {
         const uint8_t *got = sn_ahead_take(a, i, entry[i]);
         check_ok(sn_store_decode(set->store, entry[i], want, &extent, &err),
@@ -93,6 +94,33 @@ static void ready_pictures_are_the_right_ones(void **state)
     assert_null(sn_ahead_take(a, 0, entry[0]));
     sn_ahead_destroy(a);
     sn_ahead_destroy(NULL);
+    closed(set);
+}
+
+/* Several teams take turns: each is served, and one may end while the others
+ * are at work or wait. */
+static void teams_take_turns(void **state)
+{
+    (void)state;
+    enum { TEAMS = 4 };
+    struct sn_dataset *set = open_set();
+    for (int round = 0; round < 20; round++) {
+        struct sn_ahead *a[TEAMS];
+        const int entry[3] = {round % IMAGES, (round + 5) % IMAGES, 3};
+        for (int i = 0; i < TEAMS; i++) {
+            check_ok(sn_ahead_create(&a[i], set->store, 3, 1 + i % 2, &err),
+                     &err);
+            sn_ahead_want(a[i], entry, 3);
+        }
+        if (round % 2)
+            pause_for(1);
+        sn_ahead_destroy(a[round % TEAMS]);
+        const int stays = (round + 1) % TEAMS;
+        assert_non_null(wait_for(a[stays], 2, entry, 3));
+        for (int i = 0; i < TEAMS; i++)
+            if (i != round % TEAMS)
+                sn_ahead_destroy(a[i]);
+    }
     closed(set);
 }
 
@@ -113,7 +141,7 @@ static void changes_of_mind_do_no_harm(void **state)
             entry[i] = (7 * round + 3 * i * (round % 5)) % IMAGES;
         sn_ahead_want(a, entry, 8);
         if (round % 3 == 0)
-            pause_a_little();
+            pause_for(1);
         for (int i = 0; i < 8; i++) {
             const uint8_t *got = sn_ahead_take(a, i, entry[i]);
             if (!got)
@@ -153,7 +181,7 @@ static void batches_are_the_same_with_or_without(void **state)
             check_same(x[0], x[1], sizeof x[0], "a batch");
             check_same(labels[0], labels[1], sizeof labels[0], "labels");
             if (ib % 2)
-                pause_a_little();
+                pause_for(1);
         }
     omp_set_num_threads(1);
     for (int i = 0; i < 2; i++) {
@@ -185,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ready_pictures_are_the_right_ones),
+        cmocka_unit_test(teams_take_turns),
         cmocka_unit_test(changes_of_mind_do_no_harm),
         cmocka_unit_test(batches_are_the_same_with_or_without),
         cmocka_unit_test(memory_may_run_out),

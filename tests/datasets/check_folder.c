@@ -4,98 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <omp.h>
 
-#include "base/file.h"
-#include "datasets/datasets_internal.h"
 #include "datasets/inspect.h"
-#include "datasets/store.h"
 #include "datasets/write.h"
+#include "own_images.h"
 
-/* Images of one's own: class folders and lists, what is made of them, where
- * they are kept, and what is said of those that are no good. */
-
-static struct sn_error err;
-
-/* ---- making sets ---- */
-
-/* check_dir()/name, new, with its parents. */
-static const char *folder(const char *name)
-{
-    const char *path = check_path(name);
-    check_ok(sn_dir_make(path, &err), &err);
-    return path;
-}
-
-/* A picture of one grey level with a mark that makes it unlike any other. */
-static void picture(const char *dir, const char *name, int mark, int h, int w)
-{
-    char path[4096], at[4096];
-    uint8_t *pixels = malloc((size_t)(h * w * 3));
-    for (int i = 0; i < h * w * 3; i++)
-        pixels[i] = (uint8_t)(20 + mark % 200 + i % 7);
-    pixels[0] = (uint8_t)(mark / 200);
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    snprintf(at, sizeof at, "%.*s", (int)(strrchr(path, '/') - path), path);
-    check_ok(sn_dir_make(at, &err), &err);
-    check_ok(sn_image_write(path, pixels, h, w, SN_IMAGE_PNG, &err), &err);
-    free(pixels);
-}
-
-static void junk(const char *dir, const char *name, const char *text)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    check_ok(sn_file_write(path, text, strlen(text), &err), &err);
-}
-
-/* Classes cat (n images), dog (n + 1) and owl (n + 2) in dir/part. */
-static void fill(const char *dir, const char *part, int n, int mark)
-{
-    static const char *const classes[] = {"cat", "dog", "owl"};
-    char name[256];
-    for (int ic = 0; ic < 3; ic++)
-        for (int i = 0; i < n + ic; i++) {
-            snprintf(name, sizeof name, "%s%s%s/%03d.png", part,
-                     part[0] ? "/" : "", classes[ic], i);
-            picture(dir, name, mark++, 10 + ic, 12);
-        }
-}
-
-static struct sn_data_options options(int set, const char *path)
-{
-    struct sn_data_options o;
-    sn_option_defaults(&sn_data_table, &o);
-    o.set = set;
-    o.size = 8;
-    o.cache = SN_CACHE_RAM;
-    snprintf(o.path, sizeof o.path, "%s", path);
-    return o;
-}
-
-static struct sn_dataset *opened(const struct sn_data_options *o)
-{
-    struct sn_dataset *set = calloc(1, sizeof *set);
-    check_ok(sn_dataset_open(set, o, 1, &err), &err);
-    return set;
-}
-
-static void closed(struct sn_dataset *set)
-{
-    sn_dataset_release(set);
-    free(set);
-}
-
-static void set_fails(const struct sn_data_options *o, sn_status code,
-                      const char *text)
-{
-    static struct sn_dataset set;
-    check_fails(sn_dataset_open(&set, o, 1, &err), &err, code, text);
-    assert_null(set.store);
-}
+/* Images of one's own: class folders and lists, what is made of them, and what
+ * is said of those that are no good.  Where they are kept: check_store.c. */
 
 /* ---- folders ---- */
 
@@ -246,17 +164,52 @@ static void links_that_go_round_end(void **state)
               "link that goes round");
 }
 
-/* ---- lists ---- */
-
-static const char *list_of(const char *name, const char *text)
+/* A newline in a class's name would shift the lines of every list of classes
+ * from then on. */
+static void names_are_text(void **state)
 {
-    for (int i = 0; i < 8; i++) {
-        char file[32];
-        snprintf(file, sizeof file, "l/%d.png", i);
-        picture(check_dir(), file, i, 9, 9);
-    }
-    return check_write_text(name, text);
+    (void)state;
+    struct sn_data_options o = options(SN_DATA_FOLDER, folder("n1"));
+    fill_two(o.path, "", 2, 0);
+    picture(o.path, "c\nd/x.png", 50, 9, 9);
+    set_fails(&o, SN_ERR_INPUT,
+              "n1/c\\x0ad: a class name that is not text, expected UTF-8 "
+              "without control characters");
+    o = options(SN_DATA_FOLDER, folder("n2"));
+    fill_two(o.path, "train", 2, 0);
+    picture(o.path, "train/k\xe4se/x.png", 50, 9, 9);
+    set_fails(&o, SN_ERR_INPUT, "n2/train/k\\xe4se: a class name that is not");
+
+    o = options(SN_DATA_FOLDER, folder("n3")); /* letters of all kinds are */
+    fill_two(o.path, "", 2, 0);
+    picture(o.path, "k\xc3\xa4se/x.png", 50, 9, 9);
+    closed(opened(&o));
+
+    o = options(SN_DATA_LIST,
+                check_write_text("n.csv", "x.png,a\n\"x.png\",\"b\nc\"\n"));
+    set_fails(&o, SN_ERR_INPUT,
+              "n.csv:2: a label that is not text, expected UTF-8 without "
+              "control characters: 'b\\x0ac'");
+    o = options(SN_DATA_LIST,
+                check_write_text("m.csv", "x.png,a\n\"x.png,a\ny.png\",b\n"));
+    set_fails(&o, SN_ERR_INPUT,
+              "m.csv:2: a control character in a path, as after a stray quote: "
+              "'x.png,a\\x0ay.png'");
+
+    o = options(SN_DATA_FOLDER, "some\nwhere");
+    set_fails(&o, SN_ERR_CONFIG,
+              "[data] path: 'some\\x0awhere' is not text, expected UTF-8 "
+              "without control characters");
+
+    char names[SN_MAX_CLASSES][SN_CLASS_NAME];
+    int count;
+    check_write_text("classes.txt", "cat\nk\xe4se\n");
+    check_fails(
+        sn_class_names_read(names, &count, check_dir(), "classes.txt", &err),
+        &err, SN_ERR_INPUT, "classes.txt:2: a class name that is not UTF-8");
 }
+
+/* ---- lists ---- */
 
 static void lists_are_read(void **state)
 {
@@ -330,239 +283,157 @@ static void list_faults_are_told_all(void **state)
               "[data] path: set = list needs the CSV file that lists them");
 }
 
-/* ---- bad images ---- */
-
-static const char *spoilt_set(const char *name)
+static void lists_of_others_are_read(void **state)
 {
-    const char *dir = folder(name);
-    fill(dir, "train", 4, 0);
-    fill(dir, "test", 2, 50);
-    junk(dir, "train/dog/bad.jpg", "no picture at all");
-    junk(dir, "train/owl/empty.png", "");
+    (void)state;
+    static const char *const heads[] = {
+        "filename,class", "class,file", "Image,Category,Part",
+        "subset,path,label", "split,category,filename"};
+    char text[1024], name[32];
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "l/%d.png", i);
+        picture(check_dir(), name, i, 9, 9);
+    }
+    for (size_t ih = 0; ih < sizeof heads / sizeof *heads; ih++) {
+        size_t used = (size_t)snprintf(text, sizeof text, "%s\n", heads[ih]);
+        for (int i = 0; i < 6; i++) {
+            char row[256], *at = row;
+            char head[64];
+            snprintf(head, sizeof head, "%s", heads[ih]);
+            *at = '\0';
+            for (char *word = head, *next; word; word = next) {
+                next = strchr(word, ',');
+                if (next)
+                    *next++ = '\0';
+                at += snprintf(at, 60, "%s", at == row ? "" : ",");
+                if (strstr("class Category label category", word))
+                    at += snprintf(at, 60, "%s", i % 2 ? "a" : "b");
+                else if (strstr("Part subset split", word))
+                    at += snprintf(at, 60, "%s", i < 4 ? "train" : "test");
+                else
+                    at += snprintf(at, 60, "l/%d.png", i);
+            }
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s\n", row);
+        }
+        const struct sn_data_options o =
+            options(SN_DATA_LIST, check_write_text("heads.csv", text));
+        struct sn_dataset *set = opened(&o);
+        assert_int_equal(set->train.n + set->test.n, 6);
+        assert_int_equal(set->test.n, 2);
+        assert_string_equal(set->class_name[0], "a");
+        closed(set);
+    }
+
+    struct sn_data_options o = options(
+        SN_DATA_LIST, check_write_text("h.csv", "bild,klasse\nl/0.png,a\n"));
+    set_fails(&o, SN_ERR_INPUT,
+              "h.csv:1: looks like a header, expected the words path and "
+              "label, and split if there is one; there is no file 'bild'");
+    o = options(
+        SN_DATA_LIST,
+        check_write_text("s.csv", "path;label\nl/0.png;a\nl/1.png;b\n"));
+    static struct sn_dataset unset;
+    assert_int_equal(sn_dataset_open(&unset, &o, 1, &err), SN_ERR_INPUT);
+    assert_non_null(strstr(err.text, "s.csv:1: the fields are divided by ';', "
+                                     "expected commas"));
+    assert_null(strchr(err.text, '\n')); /* once, not for each line */
+    o = options(SN_DATA_LIST, check_write_text("t.csv", "l/0.png\ta\n"));
+    set_fails(&o, SN_ERR_INPUT, "t.csv:1: the fields are divided by tabs");
+    o = options(SN_DATA_LIST, check_write_text("b.csv", "l/0.png|a\n"));
+    set_fails(&o, SN_ERR_INPUT, "b.csv:1: the fields are divided by '|'");
+    o = options(
+        SN_DATA_LIST, /* a missing picture is no header */
+        check_write_text("g.csv", "gone.png,a\nl/0.png,a\nl/1.png,b\n"));
+    set_fails(&o, SN_ERR_INPUT, "gone.png: No such file");
+}
+
+static void too_many_classes_are_told(void **state)
+{
+    (void)state;
+    char *text = calloc(SN_MAX_CLASSES + 2, 32);
+    size_t used = 0;
+    for (int i = 0; i <= SN_MAX_CLASSES; i++) /* in no order */
+        used += (size_t)snprintf(text + used, 32, "l/0.png,c%d\n",
+                                 i * 17 % (SN_MAX_CLASSES + 1));
+    const struct sn_data_options o =
+        options(SN_DATA_LIST, check_write_text("many.csv", text));
+    set_fails(&o, SN_ERR_INPUT,
+              "many.csv:1001: more than 1000 classes; this one is new: 'c984'");
+    free(text);
+}
+
+/* ---- test images set aside ---- */
+
+/* Six copies of each picture: none is on both sides. */
+static void copies_stay_together(void **state)
+{
+    (void)state;
+    struct sn_data_options o = options(SN_DATA_FOLDER, folder("copies"));
+    char name[64];
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "%c/%02d.png", i % 2 ? 'b' : 'a', i);
+        picture(o.path, name, i % 10, 9, 9);
+    }
+    o.test_share = 0.4;
+    struct sn_inspection it;
+    check_ok(sn_inspect(&it, &o, &err), &err);
+    assert_int_equal(sn_catalog_count(&it.catalog, SN_IN_TEST), 24);
+    assert_int_equal(it.count[SN_FIND_LEAK], 0);
+    assert_int_equal(it.count[SN_FIND_DOUBLE], 50);
+    sn_inspection_release(&it);
+
+    struct sn_dataset *set = opened(&o);
+    for (int i = 0; i < set->test.n; i++)
+        for (int k = 0; k < set->train.n; k++)
+            assert_true(memcmp(set->test.pixels + i * 192,
+                               set->train.pixels + k * 192, 192) != 0);
+    closed(set);
+
+    /* other bytes, the same pixels: at least it is told */
+    o = options(SN_DATA_FOLDER, folder("recoded"));
+    uint8_t white[9 * 9 * 3];
+    memset(white, 255, sizeof white);
+    fill_two(o.path, "", 3, 0);
+    for (int i = 0; i < 2; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/c/%d.png", o.path, i);
+        folder("recoded/c");
+        check_ok(sn_image_write(path, white, 9, 9, SN_IMAGE_PNG, &err), &err);
+    }
     char path[4096];
-    snprintf(path, sizeof path, "%s/train/owl/gone.png", dir);
-    assert_int_equal(symlink("nowhere", path), 0);
-    snprintf(path, sizeof path, "%s/test/cat/pipe.jpg", dir);
-    assert_int_equal(mkfifo(path, 0600), 0);
-    return dir;
-}
-
-static void bad_images_are_all_listed(void **state)
-{
-    (void)state;
-    struct sn_data_options o = options(SN_DATA_FOLDER, spoilt_set("spoilt"));
-    static struct sn_dataset refused;
-    const sn_status rc = sn_dataset_open(&refused, &o, 1, &err);
-    assert_int_equal(rc, SN_ERR_INPUT);
-    static const char *const lines[] = {
-        "4 of 28 images cannot be used; `skip_bad = yes` leaves them out",
-        "/train/dog/bad.jpg: is no JPEG, PNG or BMP file",
-        "/train/owl/empty.png: the file is empty",
-        "/train/owl/gone.png: No such file",
-        "/test/cat/pipe.jpg: is a pipe or a device, expected a file"};
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        assert_non_null(strstr(err.text, lines[i]));
-
-    o.skip_bad = true;
-    struct sn_dataset *set = opened(&o);
-    assert_int_equal(set->train.n, 15);
-    assert_int_equal(set->test.n, 9);
-    assert_non_null(strstr(set->found, "; 4 bad images left out; in memory"));
-
-    /* the others are what they are without the bad ones beside them */
-    const char *clean = folder("clean");
-    fill(clean, "train", 4, 0);
-    fill(clean, "test", 2, 50);
-    const struct sn_data_options c = options(SN_DATA_FOLDER, clean);
-    struct sn_dataset *want = opened(&c);
-    check_same(set->train.pixels, want->train.pixels, 15 * 8 * 8 * 3, "train");
-    check_same(set->test.pixels, want->test.pixels, 9 * 8 * 8 * 3, "test");
-    check_same(set->mean, want->mean, sizeof set->mean, "mean");
-    closed(want);
-    closed(set);
-}
-
-/* ---- caches ---- */
-
-/* A training batch of the set under `cache`, moved and mirrored. */
-static void batch_of(float *x, int *labels, const struct sn_data_options *o,
-                     int cache, const char *said)
-{
-    struct sn_data_options own = *o;
-    own.cache = cache;
-    own.skip_bad = true;
-    struct sn_dataset *set = opened(&own);
-    struct sn_loader l;
-    const struct sn_augment augment = {1, 2, 3};
-    int index[15];
-    for (int i = 0; i < 15; i++)
-        index[i] = i;
-    assert_non_null(strstr(set->found, said));
-    assert_true((set->train.pixels == NULL) == (cache == SN_CACHE_OFF));
-    check_ok(sn_loader_init(&l, set, &set->train, index, 15, 12, 8, 4, &augment,
-                            1, 5, &err),
-             &err);
-    assert_int_equal(sn_loader_batch(&l, 3, 0, x, labels), 12);
-    check_ok(sn_loader_status(&l, &err), &err);
-    sn_loader_release(&l);
-    closed(set);
-}
-
-enum { BATCH = 12 * 8 * 8 * 4 };
-
-static void caches_change_no_bit(void **state)
-{
-    (void)state;
-    static float want[BATCH], got[BATCH];
-    int want_labels[12], labels[12];
-    setenv("XDG_CACHE_HOME", folder("cache"), 1);
-    struct sn_data_options o = options(SN_DATA_FOLDER, spoilt_set("cached"));
-    for (int fit = SN_FIT_CROP; fit <= SN_FIT_STRETCH; fit++) {
-        o.fit = fit;
-        batch_of(want, want_labels, &o, SN_CACHE_RAM, "in memory");
-        static const struct {
-            int cache;
-            const char *said;
-        } ways[] = {{SN_CACHE_AUTO, "in memory"},
-                    {SN_CACHE_DISK, "on disk"},
-                    {SN_CACHE_DISK, "on disk, known from before"},
-                    {SN_CACHE_OFF, "decoded when asked for"},
-                    {SN_CACHE_OFF, "asked for, known from before"}};
-        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-            memset(got, 0xff, sizeof got);
-            omp_set_num_threads(1 + (int)i % 3);
-            batch_of(got, labels, &o, ways[i].cache, ways[i].said);
-            check_same(got, want, sizeof want, ways[i].said);
-            check_same(labels, want_labels, sizeof labels, "labels");
-        }
-    }
-    omp_set_num_threads(1);
-}
-
-/* The one file in the cache's folder. */
-static const char *cache_file(const char *cache)
-{
-    static char path[4096];
-    char command[4096];
-    snprintf(command, sizeof command, "ls %s/supernet/*", cache);
-    FILE *f = popen(command, "r");
+    snprintf(path, sizeof path, "%s/c/1.png", o.path);
+    FILE *f = fopen(path, "ab");
     assert_non_null(f);
-    assert_non_null(fgets(path, sizeof path, f));
-    assert_null(fgets(command, sizeof command, f));
-    pclose(f);
-    path[strcspn(path, "\n")] = '\0';
-    return path;
+    fputc(0, f); /* behind the end */
+    fclose(f);
+    check_ok(sn_inspect(&it, &o, &err), &err);
+    assert_int_equal(it.count[SN_FIND_LEAK], 1);
+    sn_inspection_release(&it);
 }
 
-/* What is not the file that was written is made anew. */
-static void spoilt_caches_are_not_used(void **state)
+static void one_image_is_for_training(void **state)
 {
     (void)state;
-    static float want[BATCH], got[BATCH];
-    int labels[12];
-    const char *cache = folder("cache2");
-    setenv("XDG_CACHE_HOME", cache, 1);
-    struct sn_data_options o = options(SN_DATA_FOLDER, spoilt_set("cached2"));
-    batch_of(want, labels, &o, SN_CACHE_DISK, "on disk");
-    const char *path = cache_file(cache);
-    size_t n;
-    const char *whole = check_read(path, &n);
-    static const size_t cuts[] = {0, 7, 100, 5000};
-    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
-        check_ok(sn_file_write(path, whole, cuts[i], &err), &err);
-        batch_of(got, labels, &o, SN_CACHE_DISK, "on disk");
-        check_same(got, want, sizeof want, "after a cut");
-    }
-    for (size_t at = 0; at < 40; at += 4) { /* the header, byte by byte */
-        char *spoilt = malloc(n);
-        memcpy(spoilt, whole, n);
-        spoilt[at] = (char)(spoilt[at] + 1);
-        check_ok(sn_file_write(path, spoilt, n, &err), &err);
-        free(spoilt);
-        batch_of(got, labels, &o, SN_CACHE_DISK, "on disk");
-        check_same(got, want, sizeof want, "after damage");
-    }
-    /* a bad image that was left out once is refused without skip_bad */
-    o.cache = SN_CACHE_DISK;
-    set_fails(&o, SN_ERR_INPUT, "4 of 28 images cannot be used");
-    /* a file that changed is read again */
-    picture(o.path, "train/cat/000.png", 5000, 30, 9);
-    batch_of(got, labels, &o, SN_CACHE_DISK, "on disk");
-    assert_true(memcmp(got, want, sizeof want) != 0);
-}
-
-static void caches_need_a_place(void **state)
-{
-    (void)state;
-    struct sn_data_options o = options(SN_DATA_FOLDER, folder("placeless"));
-    fill(o.path, "", 3, 0);
-    o.cache = SN_CACHE_DISK;
-    unsetenv("XDG_CACHE_HOME");
-    char *home = strdup(getenv("HOME") ? getenv("HOME") : "/");
-    unsetenv("HOME");
-    set_fails(&o, SN_ERR_OUTPUT,
-              "[data] cache: disk needs a folder: neither "
-              "XDG_CACHE_HOME nor HOME names one");
-    o.cache = SN_CACHE_OFF; /* which only loses time */
-    closed(opened(&o));
-    setenv("HOME", home, 1);
-    free(home);
-    o.cache = SN_CACHE_DISK;
-    setenv("XDG_CACHE_HOME", check_write_text("file", "x"), 1);
-    set_fails(&o, SN_ERR_OUTPUT, "folder cannot be made");
-}
-
-/* With cache = off an image may vanish while it is needed. */
-static void vanished_images_are_told(void **state)
-{
-    (void)state;
-    struct sn_data_options o = options(SN_DATA_FOLDER, folder("vanish"));
-    fill(o.path, "", 3, 0);
-    o.cache = SN_CACHE_OFF;
-    setenv("XDG_CACHE_HOME", folder("cache3"), 1);
+    struct sn_data_options o = options(SN_DATA_FOLDER, folder("single"));
+    fill_two(o.path, "", 4, 0);
+    picture(o.path, "lone/x.png", 99, 9, 9);
+    o.test_share = 0.5;
     struct sn_dataset *set = opened(&o);
-    struct sn_loader l;
-    int index[] = {0, 1, 2, 3}, labels[4];
-    float x[4 * 8 * 8 * 3];
-    char path[SN_CATALOG_PATH];
-    check_ok(sn_loader_init(&l, set, &set->train, index, 4, 4, 8, 3, NULL, 0, 0,
-                            &err),
-             &err);
-    sn_loader_batch(&l, 0, 0, x, labels);
-    check_ok(sn_loader_status(&l, &err), &err);
-    sn_catalog_path(&set->store->catalog, 2, path);
-    assert_int_equal(unlink(path), 0);
-    sn_loader_batch(&l, 0, 0, x, labels);
-    for (int i = 0; i < 8 * 8 * 3; i++)
-        assert_true(x[2 * 8 * 8 * 3 + i] == 0);
-    check_fails(sn_loader_status(&l, &err), &err, SN_ERR_INPUT, path);
-    junk(o.path, "cat/back.txt", "");
-    sn_loader_release(&l);
+    assert_int_equal(set->train.n, 2 + 2 + 1);
+    assert_int_equal(set->test.n, 2 + 2);
     closed(set);
-}
-
-static void memory_may_run_out(void **state)
-{
-    (void)state;
-    const char *path = list_of("m.csv", "l/0.png,a\nl/1.png,b\nl/2.png,a\n"
-                                        "l/3.png,b\n");
-    const struct sn_data_options o = options(SN_DATA_LIST, path);
-    omp_set_num_threads(1);
-    for (int i = 0;; i++) {
-        static struct sn_dataset set;
-        check_fail_allocation(i);
-        const sn_status rc = sn_dataset_open(&set, &o, 1, &err);
-        if (!check_allocation_failed()) {
-            check_ok(rc, &err);
-            sn_dataset_release(&set);
-            break;
-        }
-        assert_int_equal(rc, SN_ERR_MEMORY);
-        assert_null(set.store);
-    }
 }
 
 /* ---- check ---- */
+
+static int find_any(const struct sn_inspection *it, enum sn_finding_kind kind)
+{
+    for (int i = 0; i < it->n; i++)
+        if (it->finding[i].kind == kind)
+            return i;
+    return -1;
+}
 
 static int find(const struct sn_inspection *it, enum sn_finding_kind kind,
                 const char *file)
@@ -621,6 +492,31 @@ static void check_finds_everything(void **state)
     omp_set_num_threads(1);
 }
 
+static void strange_classes_are_findings(void **state)
+{
+    (void)state;
+    struct sn_data_options o = options(SN_DATA_FOLDER, folder("strange"));
+    struct sn_inspection it;
+    fill_two(o.path, "train", 3, 0);
+    fill_two(o.path, "test", 1, 50);
+    picture(o.path, "test/aa/x.png", 90, 9, 9);
+    picture(o.path, "test/nobody/x.png", 91, 9, 9);
+    check_ok(sn_inspect(&it, &o, &err), &err);
+    assert_int_equal(it.count[SN_FIND_STRANGE], 2);
+    assert_int_equal(it.count[SN_FIND_UNLABELLED], 2);
+    assert_int_equal(it.sound, 10);
+    const int i = find_any(&it, SN_FIND_STRANGE);
+    assert_string_equal(it.finding[i].text,
+                        "test/aa: a class that train does not have");
+    sn_inspection_release(&it);
+    set_fails(&o, SN_ERR_INPUT, "strange/test/aa: a class that train does not");
+    static struct sn_dataset set;
+    assert_int_equal(sn_dataset_open(&set, &o, 1, &err), SN_ERR_INPUT);
+    assert_non_null(strstr(err.text, "\n"));
+    assert_non_null(strstr(err.text, "strange/test/nobody: a class that train "
+                                     "does not have"));
+}
+
 /* ---- write ---- */
 
 static void written_sets_are_read_back(void **state)
@@ -669,16 +565,16 @@ int main(void)
         cmocka_unit_test(statistics_are_of_training_alone),
         cmocka_unit_test(folder_faults_are_told),
         cmocka_unit_test(links_that_go_round_end),
+        cmocka_unit_test(names_are_text),
         cmocka_unit_test(lists_are_read),
         cmocka_unit_test(list_faults_are_told_all),
-        cmocka_unit_test(bad_images_are_all_listed),
-        cmocka_unit_test(caches_change_no_bit),
-        cmocka_unit_test(spoilt_caches_are_not_used),
-        cmocka_unit_test(caches_need_a_place),
-        cmocka_unit_test(vanished_images_are_told),
-        cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(lists_of_others_are_read),
+        cmocka_unit_test(too_many_classes_are_told),
+        cmocka_unit_test(copies_stay_together),
+        cmocka_unit_test(one_image_is_for_training),
         cmocka_unit_test(check_finds_everything),
+        cmocka_unit_test(strange_classes_are_findings),
         cmocka_unit_test(written_sets_are_read_back),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("folder", tests, NULL, NULL);
 }
