@@ -151,17 +151,17 @@ static void add_memory(struct sn_text *t, const struct sn_job_plan *p)
     char final[SN_QUANTITY_TEXT], left[SN_QUANTITY_TEXT];
     char again[SN_AGAIN_TEXT], load[SN_QUANTITY_TEXT];
     sn_text_add(t, "%-8s %s\n", "training", sn_job_plan_precision(p));
-    sn_text_add(t, "%-8s images %s, loaders %s, ", "memory",
+    sn_text_add(t, "%-8s images %s, loaders %s; %s left\n%-8s ", "memory",
                 sn_text_bytes(data, sizeof data, (double)p->data_bytes),
-                sn_text_bytes(load, sizeof load, (double)p->loader_bytes));
+                sn_text_bytes(load, sizeof load, (double)p->loader_bytes),
+                sn_text_bytes(left, sizeof left, (double)p->available), "");
     if (p->searches)
         sn_text_add(
             t, "search %s, ",
             sn_text_bytes(search, sizeof search, (double)p->search_bytes));
-    sn_text_add(t, "training up to %s%s; %s left\n",
+    sn_text_add(t, "training %s%s\n",
                 sn_text_bytes(final, sizeof final, (double)p->final_bytes),
-                sn_job_plan_again(again, p),
-                sn_text_bytes(left, sizeof left, (double)p->available));
+                sn_job_plan_again(again, p));
 }
 
 static char *check_json(const struct check *k)

@@ -133,6 +133,19 @@ train off -s data.cache=off -j 2 && same off
 verdict 'no cache gives the same bits' $?
 shows 'accuracy' eval off
 
+# What brings the images is planned as well, and counts.
+loaders() {
+    "$supernet" check own.ini --json -j 2 "$@" 2>err | sed -n 's/.*"loaders": *\([0-9]*\).*/\1/p'
+}
+kept=$(loaders -s data.cache=ram) decoded=$(loaders -s data.cache=off)
+[ "$kept" -gt 0 ] && [ "$decoded" -gt $((kept + 4 * 2 * 512 * 1024)) ]
+verdict "loaders take $kept bytes with a cache, $decoded with helpers" $?
+shows 'memory   images .*, loaders .* left$' check own.ini -s data.cache=off
+expect 6 'of images and .* of loaders, .* \[run\] memory is 4.00 MiB; ' \
+    train own.ini -o x6 -j 2 -s data.cache=off -s 'run.memory=4 MiB'
+expect 6 'cache: ram needs .* for the decoded images, and 100 KiB are left' \
+    train own.ini -o x6 -s data.cache=ram -s 'run.memory=100 KiB'
+
 {
     echo path,label,split
     for file in pics/t*/*/*.jpg; do
