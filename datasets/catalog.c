@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "datasets/catalog_internal.h"
+#include "datasets/image.h"
 #include "datasets/store_internal.h"
 
 const char *const sn_part_name[SN_IN_PARTS] = {"train", "val", "test"};
@@ -37,8 +39,9 @@ int sn_catalog_part(const char *word)
 
 void sn_catalog_other(struct sn_catalog *c, const char *name)
 {
-    if (c->others++ == 0)
-        snprintf(c->other, sizeof c->other, "%.*s", SN_CLASS_NAME - 1, name);
+    const bool foreign = sn_is_foreign_name(name);
+    if ((foreign ? c->foreign++ : c->others++) == 0)
+        sn_text_shown(foreign ? c->a_foreign : c->other, SN_CLASS_NAME, name);
 }
 
 const char *sn_catalog_path(const struct sn_catalog *c, int i,
@@ -323,6 +326,7 @@ sn_status sn_catalog_set_aside(struct sn_catalog *c, double share,
 void sn_catalog_found(const struct sn_catalog *c, char *buf, size_t size)
 {
     char other[SN_CLASS_NAME + 64] = "", loose[64] = "";
+    char foreign[SN_CLASS_NAME + 64] = "";
     char part[SN_IN_PARTS][64] = {""};
     for (int ip = 0; ip < SN_IN_PARTS; ip++) {
         const int n = sn_catalog_count(c, (enum sn_part)ip);
@@ -337,8 +341,13 @@ void sn_catalog_found(const struct sn_catalog *c, char *buf, size_t size)
     if (c->unlabelled)
         snprintf(loose, sizeof loose, "; %d image%s of no class, not used",
                  c->unlabelled, c->unlabelled == 1 ? "" : "s");
+    if (c->foreign)
+        snprintf(foreign, sizeof foreign,
+                 "; %d picture%s of a kind that is not read (%s)", c->foreign,
+                 c->foreign == 1 ? "" : "s", c->a_foreign);
     if (c->others)
         snprintf(other, sizeof other, "; %d other file%s (%s)", c->others,
                  c->others == 1 ? "" : "s", c->other);
-    snprintf(buf, size, "%s%s%s%s%s", part[0], part[1], part[2], loose, other);
+    snprintf(buf, size, "%s%s%s%s%s%s", part[0], part[1], part[2], loose,
+             foreign, other);
 }

@@ -36,9 +36,11 @@ struct sn_catalog {
     char **strange; /* [n_strange] owned: what is said of folders of
                      * val or test that are no class of train */
     int n_strange;
-    int unlabelled;            /* pictures of no class: entries n, n + 1, ... */
-    int others;                /* files whose name is not that of a picture */
-    char other[SN_CLASS_NAME]; /* one of them */
+    int unlabelled; /* pictures of no class: entries n, n + 1, ... */
+    int foreign;    /* files named as pictures of kinds that are not read */
+    int others;     /* files whose name is not that of a picture at all */
+    char a_foreign[SN_CLASS_NAME], other[SN_CLASS_NAME]; /* one of each, as it
+                                                          * can be shown */
 };
 
 /* Lists the pictures of `set = folder` or `set = list`.  SN_ERR_INPUT for what

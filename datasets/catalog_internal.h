@@ -15,7 +15,7 @@
  * valid, validation, test, ...; SN_IN_PARTS for any other word. */
 int sn_catalog_part(const char *word);
 
-/* Counts a file that is no picture. */
+/* Counts a file that is no picture, or none that is read. */
 void sn_catalog_other(struct sn_catalog *c, const char *name);
 
 /* Adds a picture; `name` is relative to c->root, or absolute.  SN_ERR_MEMORY.

@@ -64,7 +64,7 @@ sn_status sn_folder_check(const char *dir, const char *fetch,
 sn_status sn_folder_lacks(const char *dir, const char *what, const char *fetch,
                           struct sn_error *err);
 
-/* For scandir(): whatever has no dot in front. */
+/* For scandir(): whatever is not hidden. */
 int sn_entry_is_visible(const struct dirent *e);
 
 /* What scandir() gave. */

@@ -15,13 +15,14 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "datasets/image.h"
 
 #define SHOWN    8    /* names of a folder that a message lists */
 #define ABSOLUTE 1024 /* bytes of a path as shown in a message */
 
 int sn_entry_is_visible(const struct dirent *e)
 {
-    return e->d_name[0] != '.';
+    return !sn_is_hidden_name(e->d_name);
 }
 
 void sn_entries_free(struct dirent **entry, int n)

@@ -6,8 +6,8 @@
  *
  * Classes are the folders of train in the order of their bytes.  Pictures may
  * lie in folders within a class's folder.  Hidden files and folders (a dot in
- * front) are not looked at; pictures that lie in no class's folder are counted
- * as unlabelled, never taken for something. */
+ * front; __MACOSX of archives) are not looked at; pictures that lie in no
+ * class's folder are counted as unlabelled, never taken for something. */
 
 #include "datasets/catalog_internal.h"
 

@@ -30,10 +30,15 @@
 
 /* Which files of a folder are pictures: those whose names end in one of seven
  * ways, in any case; their content is another matter.  Who walks through
- * folders follows links, passes over names that begin with a dot, and goes
- * SN_PICTURE_FOLDERS deep. */
+ * folders follows links, passes over hidden names (a dot in front, and the
+ * __MACOSX of archives), and goes SN_PICTURE_FOLDERS deep. */
 #define SN_PICTURE_FOLDERS 16
 bool sn_is_picture_name(const char *name);
+bool sn_is_hidden_name(const char *name);
+
+/* Names of pictures of kinds that are not read: GIF, WebP, TIFF, HEIC, ...: a
+ * set that has some is told so. */
+bool sn_is_foreign_name(const char *name);
 
 struct sn_image {
     int h, w;

@@ -15,11 +15,11 @@
 enum { FEW = 10 };
 
 const char *const sn_finding_name[SN_FINDINGS] = {
-    [SN_FIND_BROKEN] = "broken", [SN_FIND_UNLABELLED] = "unlabelled",
-    [SN_FIND_EMPTY] = "empty",   [SN_FIND_STRANGE] = "unknown_class",
-    [SN_FIND_LEAK] = "leak",     [SN_FIND_CONFLICT] = "conflict",
-    [SN_FIND_DOUBLE] = "double", [SN_FIND_FEW] = "few",
-    [SN_FIND_OTHER] = "other",
+    [SN_FIND_BROKEN] = "broken",   [SN_FIND_UNLABELLED] = "unlabelled",
+    [SN_FIND_EMPTY] = "empty",     [SN_FIND_STRANGE] = "unknown_class",
+    [SN_FIND_LEAK] = "leak",       [SN_FIND_CONFLICT] = "conflict",
+    [SN_FIND_DOUBLE] = "double",   [SN_FIND_FEW] = "few",
+    [SN_FIND_FOREIGN] = "foreign", [SN_FIND_OTHER] = "other",
 };
 
 /* What a look at one picture gave. */
@@ -164,6 +164,18 @@ static sn_status find_classes(struct sn_inspection *it, struct sn_error *err)
     }
     for (int i = 0; i < c->n_strange; i++)
         SN_TRY(add(it, SN_FIND_STRANGE, -1, -1, c->strange[i], err));
+    return SN_OK;
+}
+
+/* Files that are passed over. */
+static sn_status find_others(struct sn_inspection *it, struct sn_error *err)
+{
+    const struct sn_catalog *c = &it->catalog;
+    char text[SN_CLASS_NAME + 64];
+    snprintf(text, sizeof text, "%d file%s, %s among them", c->foreign,
+             c->foreign == 1 ? "" : "s", c->a_foreign);
+    if (c->foreign)
+        SN_TRY(add(it, SN_FIND_FOREIGN, -1, -1, text, err));
     snprintf(text, sizeof text, "%d file%s, %s among them", c->others,
              c->others == 1 ? "" : "s", c->other);
     return c->others ? add(it, SN_FIND_OTHER, -1, -1, text, err) : SN_OK;
@@ -218,6 +230,7 @@ static sn_status go_through(struct sn_inspection *it, struct look *look, int n,
     SN_TRY(find_sides(it, look, n, err));
     SN_TRY(find_doubles(it, look, n, err));
     SN_TRY(find_classes(it, err));
+    SN_TRY(find_others(it, err));
     if (it->n) /* by_kind() tells no two of a kind and a file apart */
         qsort(it->finding, (size_t)it->n, sizeof *it->finding, by_kind);
     return SN_OK;

@@ -19,7 +19,8 @@ enum sn_finding_kind {
     SN_FIND_CONFLICT,   /* the same picture in two classes */
     SN_FIND_DOUBLE,     /* the same picture twice in a class of a part */
     SN_FIND_FEW,        /* a class a tenth as large as the largest, or less */
-    SN_FIND_OTHER,      /* files that are no pictures */
+    SN_FIND_FOREIGN,    /* pictures of kinds that are not read: no file */
+    SN_FIND_OTHER,      /* files that are no pictures: no file */
     SN_FINDINGS
 };
 

@@ -166,10 +166,12 @@ static sn_status refuse(const struct pass *p, int bad, struct sn_error *err)
         const char *why = p->reasons.failed || !p->why[i]
                               ? "no memory to say why"
                               : p->reasons.data + p->why[i] - 1;
-        const size_t more = strlen(why) + strlen("\n  ");
+        char shown[4 * REASON]; /* a name may hold a newline */
+        sn_text_shown(shown, sizeof shown, why);
+        const size_t more = strlen(shown) + strlen("\n  ");
         if (used + more >= sizeof list)
             break;
-        snprintf(list + used, sizeof list - used, "\n  %s", why);
+        snprintf(list + used, sizeof list - used, "\n  %s", shown);
         used += more;
         told++;
     }

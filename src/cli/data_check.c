@@ -20,12 +20,22 @@ static const char *const heading[SN_FINDINGS] = {
     [SN_FIND_CONFLICT] = "the same picture in two classes",
     [SN_FIND_DOUBLE] = "the same picture twice in a class",
     [SN_FIND_FEW] = "classes with few images",
+    [SN_FIND_FOREIGN] = "pictures that are no JPEG, PNG or BMP, passed over",
     [SN_FIND_OTHER] = "not read as pictures",
 };
 
 static const char *file_of(const struct sn_inspection *it, int entry)
 {
     return it->catalog.names + it->catalog.entry[entry].name;
+}
+
+/* Adds the name, whatever it is made of, so that it stays on its line. */
+static void add_file(struct sn_text *t, const struct sn_inspection *it,
+                     int entry)
+{
+    char shown[SN_CATALOG_PATH];
+    sn_text_add(t, "%s",
+                sn_text_shown(shown, sizeof shown, file_of(it, entry)));
 }
 
 /* ---- text ---- */
@@ -50,9 +60,11 @@ static void add_finding(struct sn_text *t, const struct sn_inspection *it,
 {
     sn_text_add(t, "  ");
     if (f->entry >= 0)
-        sn_text_add(t, "%s", file_of(it, f->entry));
-    if (f->other >= 0)
-        sn_text_add(t, " is %s", file_of(it, f->other));
+        add_file(t, it, f->entry);
+    if (f->other >= 0) {
+        sn_text_add(t, " is ");
+        add_file(t, it, f->other);
+    }
     if (f->text[0])
         sn_text_add(t, "%s%s", f->entry >= 0 ? ": " : "", f->text);
     sn_text_add(t, "\n");

@@ -40,7 +40,7 @@ static sn_status add_file(struct sn_pictures *p, const char *path,
 
 static int is_seen(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.';
+    return !sn_is_hidden_name(entry->d_name);
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)

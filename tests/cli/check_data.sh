@@ -41,8 +41,13 @@ head -c 300 pics/train/disc/"$(ls pics/train/disc | head -n 1)" >messy/train/sta
 : >messy/train/star/empty.png
 cp "$root/README.md" messy/train/star/readme.jpg
 cp messy/train/star/"$(ls pics/train/star | head -n 1)" messy/
+: >messy/train/star/$'line\nend\xe4'.png
+: >messy/train/star/phone.heic
+mkdir -p messy/train/__MACOSX && : >messy/train/__MACOSX/._x.jpg
 expect 3 'messy: [0-9]+ errors in the data' data check messy
-for line in 'error    cannot be read: 3' '  train/star/empty.png: the file is empty' \
+for line in 'error    cannot be read: 4' '  train/star/empty.png: the file is empty' \
+    '  train/star/line\\x0aend\\xe4.png: the file is empty' \
+    'note     pictures that are no JPEG, PNG or BMP, passed over: 1' \
     '  train/star/readme.jpg: is no JPEG, PNG or BMP file' \
     'error    of no class: 1' 'error    the same picture in two parts: 12'; do
     grep -q "^$line" out
@@ -50,10 +55,10 @@ for line in 'error    cannot be read: 3' '  train/star/empty.png: the file is em
 done
 "$supernet" data check messy --json >out 2>err
 [ $? -eq 3 ] && grep -q '"ok": false' out && grep -q '"kind": "broken"' out &&
-    grep -q '"same_as": "t' out && [ "$(grep -c '"error": true' out)" -eq 16 ]
+    grep -q '"same_as": "t' out && [ "$(grep -c '"error": true' out)" -eq 17 ]
 verdict 'data check --json lists every finding' $?
 if command -v python3 >/dev/null; then
-    python3 -c 'import json, sys; d = json.load(open("out")); sys.exit(d["errors"] != 16 or len(d["classes"]) != 10)'
+    python3 -c 'import json, sys; d = json.load(open("out")); sys.exit(d["errors"] != 17 or len(d["classes"]) != 10)'
     verdict 'it is JSON' $?
 fi
 expect 2 'is for images of one.s own' data check --set scenes
@@ -177,14 +182,14 @@ done
 
 # Bad images are refused before step one, or left out.
 sed 's/= pics/= messy/' own.ini >bad.ini
-expect 3 '3 of [0-9]+ images cannot be used' train bad.ini -q -o refused
+expect 3 '4 of [0-9]+ images cannot be used' train bad.ini -q -o refused
 grep -q 'train/star/cut.jpg: ' err && grep -q 'train/star/empty.png: the file is empty' err &&
     grep -q "\[data\] path comes from bad.ini:" err
 verdict 'all of them are listed' $?
 [ ! -e refused ]
 verdict 'nothing is left of the run' $?
 shows 'accuracy' train bad.ini -q -o skipped -s data.skip_bad=yes
-grep -q '3 bad images left out' skipped/log.txt
+grep -q '4 bad images left out' skipped/log.txt
 verdict 'skip_bad counts them' $?
 
 # An image that vanishes while it is needed ends the run, naming it.

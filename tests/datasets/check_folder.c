@@ -28,6 +28,8 @@ static void classes_alone_are_divided(void **state)
     picture(dir, "stray.png", 1002, 9, 9);
     junk(dir, "notes.txt", "x");
     junk(dir, "cat/Thumbs.db", "x");
+    junk(dir, "cat/phone.HEIC", "x");
+    picture(dir, "__MACOSX/cat/x.png", 1003, 9, 9);
     const struct sn_data_options o = options(SN_DATA_FOLDER, dir);
     struct sn_dataset *set = opened(&o);
     assert_int_equal(set->classes, 3);
@@ -40,8 +42,9 @@ static void classes_alone_are_divided(void **state)
     assert_int_equal(set->train.c, 3);
     assert_string_equal(
         set->found, "train 58 (no parts of its own), test 6 set aside; 1 "
-                    "image of no class, not used; 2 other files (Thumbs.db); "
-                    "in memory");
+                    "image of no class, not used; 1 picture of a kind that is "
+                    "not read (phone.HEIC); 2 other files (Thumbs.db); in "
+                    "memory");
     /* what is set aside is so for every seed */
     struct sn_dataset *other = calloc(1, sizeof *other);
     check_ok(sn_dataset_open(other, &o, 77, &err), &err);
@@ -463,6 +466,8 @@ static void check_finds_everything(void **state)
         snprintf(name, sizeof name, "train/dog/more%d.png", i);
         picture(dir, name, 500 + i, 9, 20);
     }
+    junk(dir, "train/owl/scan.tif", "");
+    junk(dir, "train/owl/\xff\n.webp", "");
     struct sn_inspection it;
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
@@ -474,6 +479,9 @@ static void check_finds_everything(void **state)
         assert_int_equal(it.count[SN_FIND_CONFLICT], 1);
         assert_int_equal(it.count[SN_FIND_DOUBLE], 1);
         assert_int_equal(it.count[SN_FIND_FEW], 1); /* cat: 5 of 65 */
+        assert_int_equal(it.count[SN_FIND_FOREIGN], 1);
+        assert_string_equal(it.finding[it.n - 1].text,
+                            "2 files, scan.tif among them");
         assert_int_equal(it.count[SN_FIND_OTHER], 0);
         assert_int_equal(sn_inspection_errors(&it), 8);
         const int twin = find(&it, SN_FIND_DOUBLE, "train/cat/twin.png");

@@ -34,6 +34,13 @@ static void bad_images_are_all_listed(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         assert_non_null(strstr(err.text, lines[i]));
 
+    /* a name stays on its line */
+    junk(o.path, "train/owl/\n\xe4.png", "");
+    set_fails(&o, SN_ERR_INPUT, "/train/owl/\\x0a\\xe4.png: the file is empty");
+    char odd[4096];
+    snprintf(odd, sizeof odd, "%s/train/owl/\n\xe4.png", o.path);
+    assert_int_equal(unlink(odd), 0);
+
     o.skip_bad = true;
     struct sn_dataset *set = opened(&o);
     assert_int_equal(set->train.n, 15);
