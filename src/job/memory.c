@@ -74,7 +74,7 @@ static double weight_bytes(const struct sn_job_plan *p)
 
 size_t sn_job_plan_cap(const struct sn_job_plan *p, size_t weights)
 {
-    const size_t taken = p->data_bytes + p->loader_bytes + weights;
+    const size_t taken = p->data_bytes + p->loader_least + weights;
     if (p->limit == 0)
         return 0;
     return p->limit > taken ? p->limit - taken : 1; /* nothing fits */
@@ -168,6 +168,7 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     struct counting n;
     p->data_bytes = sn_dataset_bytes(data);
     p->loader_bytes = loader_bytes(p, c, data, threads);
+    p->loader_least = loader_bytes(p, c, data, 1);
     p->bf16 = sn_job_bf16(&c->run, k);
     p->available = sn_os_memory_available();
     p->limit = limit > 0 ? limit : find_limit(p, c);

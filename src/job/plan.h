@@ -22,6 +22,8 @@ struct sn_job_plan {
     bool bf16;           /* of training, inside of blocks */
     size_t data_bytes;   /* images in memory */
     size_t loader_bytes; /* what brings them, and decodes those that are not */
+    size_t loader_least; /* the same on one thread: what a graph is cut down for
+                          * may depend on no number of threads */
     size_t search_bytes; /* weights and graph of the search */
     size_t final_bytes;  /* the same of the largest net in final training */
     size_t available;    /* what the system has left; 0: unknown */
