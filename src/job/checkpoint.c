@@ -76,7 +76,7 @@ static const struct field fields[] = {
     {"epochs_csv", SIZE, AT(log_length[SN_LOG_EPOCHS]), 0, 0},
     {"steps_jsonl", SIZE, AT(log_length[SN_LOG_STEPS]), 0, 0},
     {"values_csv", SIZE, AT(log_length[SN_LOG_VALUES]), 0, 0},
-    {"memory_limit", SIZE, AT(memory_limit), 0, 0},
+    {"memory_room", SIZE, AT(memory_room), 0, 0},
     {"gumbel_integral", REAL, AT(gumbel.integral), 0, 0},
     {"gumbel_ce_norm", REAL, AT(gumbel.ce_norm), 0, 0},
     {"gumbel_lat_norm", REAL, AT(gumbel.lat_norm), 0, 0},

@@ -50,8 +50,7 @@ struct sn_checkpoint {
     uint64_t config_hash; /* of the bytes of config.ini */
     uint64_t cost_hash;   /* of the cost table and the decisions */
     char isa[16], version[16];
-    size_t
-        memory_limit; /* that the run was planned with: parts follow from it */
+    size_t memory_room;            /* planned with: parts follow from it */
     struct sn_arch arch;           /* the net of SN_PHASE_FINAL */
     bool has_arch;                 /* known once the search is over */
     struct sn_data_print data;     /* what the images are known by */

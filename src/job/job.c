@@ -161,9 +161,9 @@ static sn_status make_plan(struct sn_job *j, struct sn_error *err)
                              j->data.classes, err));
     SN_TRY(sn_job_plan_feasible(j->plan, err));
     SN_TRY(sn_job_plan_memory(j->plan, &j->config, &j->data, &j->kernels,
-                              j->threads, j->saved ? j->at->memory_limit : 0,
+                              j->threads, j->saved ? j->at->memory_room : 0,
                               err));
-    j->at->memory_limit = j->plan->limit;
+    j->at->memory_room = j->plan->room;
     return sn_job_plan_fits(j->plan, &j->config, err);
 }
 

@@ -74,10 +74,18 @@ static double weight_bytes(const struct sn_job_plan *p)
 
 size_t sn_job_plan_cap(const struct sn_job_plan *p, size_t weights)
 {
-    const size_t taken = p->data_bytes + p->loader_least + weights;
+    if (p->room == 0)
+        return 0;
+    return p->room > weights ? p->room - weights : 1; /* nothing fits */
+}
+
+/* What the limit leaves beside images and loaders; 0: no limit. */
+static size_t find_room(const struct sn_job_plan *p)
+{
+    const size_t taken = p->data_bytes + p->loader_least;
     if (p->limit == 0)
         return 0;
-    return p->limit > taken ? p->limit - taken : 1; /* nothing fits */
+    return p->limit > taken ? p->limit - taken : 1;
 }
 
 /* The nets and the graph that bytes are counted with. */
@@ -161,7 +169,7 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
                              const struct sn_kernels *k, int threads,
-                             size_t limit, struct sn_error *err)
+                             size_t room, struct sn_error *err)
 {
     const int search = sn_job_group(c, c->search.batch);
     const int final = sn_job_group(c, c->train.batch);
@@ -171,7 +179,8 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
     p->loader_least = loader_bytes(p, c, data, 1);
     p->bf16 = sn_job_bf16(&c->run, k);
     p->available = sn_os_memory_available();
-    p->limit = limit > 0 ? limit : find_limit(p, c);
+    p->limit = find_limit(p, c);
+    p->room = room > 0 ? room : find_room(p);
     p->limit_is_ours = c->run.memory.set && p->limit == c->run.memory.value;
     p->search_bytes = p->final_bytes = 0;
     if (!fits(p, (size_t)weight_bytes(p))) { /* not even these */

@@ -28,6 +28,7 @@ struct sn_job_plan {
     size_t final_bytes;  /* the same of the largest net in final training */
     size_t available;    /* what the system has left; 0: unknown */
     size_t limit;        /* for images, weights and graph; 0: unknown */
+    size_t room;         /* of it, for weights and graph; 0: any */
     bool limit_is_ours;  /* the config's, not the system's */
     struct sn_kept search_kept, final_kept; /* wide tensors, under the limit */
     int fits_search, fits_final; /* batches that would fit; 0: none */
@@ -51,14 +52,13 @@ sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
                                struct sn_error *err);
 
 /* Adds up what search and final training take on so many threads, as many wide
- * tensors kept as the limit allows: that of a run that goes on, or 0 and one is
- * found.  SN_ERR_MEMORY when not even the plan can
- * be made. */
+ * tensors kept as the limit allows; `room` is that of a run that goes on, or 0
+ * and it is found.  SN_ERR_MEMORY when not even the plan can be made. */
 sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
                              const struct sn_kernels *k, int threads,
-                             size_t limit, struct sn_error *err);
+                             size_t room, struct sn_error *err);
 
 /* How many nets the space has, for people: `8000`, `1.80e+16`.  Returns buf. */
 enum { SN_NETS_TEXT = 24 };
