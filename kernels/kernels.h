@@ -173,6 +173,12 @@ struct sn_window {
     int top;              /* zeros before the first row */
     int left;             /* zeros before the first column */
     int x_pitch, y_pitch; /* pixels from row to row of x, of y: >= w, ow */
+    /* Memory that the caller reads or writes next: asked for along the way,
+     * while the arithmetic leaves the bus idle.  Of no effect on any value. */
+    struct sn_ahead {
+        const void *at; /* NULL: none */
+        ptrdiff_t bytes;
+    } ahead[2];
 };
 
 /* Depthwise weights: tap (jh, jw) of channel ic at w[jh*w_row + jw*w_col + ic],

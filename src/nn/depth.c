@@ -1,32 +1,23 @@
-/* A k x k convolution per channel, band after band of an image.  The frames of
- * the bands spare the kernel every column outside of the image. */
+/* A k x k convolution per channel, band after band of an image: rows with
+ * something pending are loaded into scratch, others are read where they lie. */
 
 #include <string.h>
 
 #include "nn/band.h"
 
-/* Values between the pixels of a band: an odd number of cache lines, so that
- * the lines of a channel do not crowd into a few sets of the first-level
- * cache. */
-static ptrdiff_t band_col(const struct sn_tensor *t)
-{
-    return t->ld / SN_LANES % 2 ? t->ld : t->ld + SN_LANES;
-}
-
+/* Two rows share the pixels they read, so the kernels take rows in twos. */
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
     const struct sn_window *w = &s->window;
-    const ptrdiff_t col = band_col(s->in);
-    const ptrdiff_t x = (w->w + 2 * w->left) * col;
-    const ptrdiff_t dy = (w->ow + 2 * w->left) * col;
-    const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
-    s->step = sn_least(sn_most((int)fit, 1), w->oh);
+    const ptrdiff_t x = w->w * s->in->ld, dy = w->ow * s->out->ld;
+    const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy) / 2 * 2;
+    s->step = sn_least(sn_most((int)fit, 2), w->oh);
     sn_plan_raise(
         &plan->need.load,
-        sn_band_values(s->in, sn_stage_x_rows(s, s->step), w->left, col));
+        sn_band_values(s->in, sn_stage_x_rows(s, s->step), 0, s->in->ld));
     sn_plan_raise(
         &plan->need.grad,
-        sn_band_values(s->out, sn_stage_dy_rows(s, s->step), w->left, col));
+        sn_band_values(s->out, sn_stage_dy_rows(s, s->step), 0, s->out->ld));
     sn_plan_raise(&plan->need.dx, (size_t)(s->step * w->stride + w->stride) *
                                       (size_t)w->w * (size_t)s->in->ld);
     sn_plan_raise(&plan->need.dx,
@@ -37,13 +28,47 @@ static struct sn_band x_band(const struct sn_stage *s,
                              const struct sn_unit *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load, SN_REAL,
-                        sn_stage_x_rows(s, s->step), s->window.left,
-                        band_col(s->in));
+                        sn_stage_x_rows(s, s->step), 0, s->in->ld);
 }
 
-/* What output rows [first, next) read of x: the rows that the band then holds.
- * Columns of zeros are in the band; of rows outside of the image the kernel is
- * told. */
+static struct sn_band dy_band(const struct sn_stage *s,
+                              const struct sn_unit *unit)
+{
+    return sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
+                        SN_REAL, sn_stage_dy_rows(s, s->step), 0, s->out->ld);
+}
+
+/* The values of a tensor from a pixel on, or their gradients. */
+typedef struct sn_rows rows_fn(const struct sn_tensor *t, ptrdiff_t pixel);
+
+/* Has the band hold rows [first, next) of image `in`: where they lie, `rows` of
+ * its tensor, unless something is pending on them. */
+static void slide(struct sn_band *b, const struct sn_unit *unit, rows_fn *rows,
+                  int in, int first, int next)
+{
+    const struct sn_tensor *t = b->t;
+    if (t->bn || t->form != SN_REAL) {
+        sn_band_slide(b, unit->k, in, first, next);
+        return;
+    }
+    b->at = rows(t, ((ptrdiff_t)in * t->h + first) * t->w).at;
+    b->first = first;
+    b->next = next;
+}
+
+/* Rows [first, first + count) of image `in`, which come next: those of the next
+ * image behind its last. */
+static struct sn_ahead ahead_of(const struct sn_tensor *t, rows_fn *rows,
+                                int in, int first, int count)
+{
+    const ptrdiff_t pixel = ((ptrdiff_t)in * t->h + first) * t->w;
+    const ptrdiff_t values = (ptrdiff_t)count * t->w * t->ld;
+    return (struct sn_ahead){rows(t, pixel).at,
+                             values * (ptrdiff_t)sn_form_bytes(t->form)};
+}
+
+/* What output rows [first, next) read of x: the rows that the band then
+ * holds. */
 static struct sn_window slide_x(const struct sn_stage *s,
                                 const struct sn_unit *unit, struct sn_band *x,
                                 int in, int first, int next)
@@ -52,16 +77,16 @@ static struct sn_window slide_x(const struct sn_stage *s,
     const int top = first * w->stride - w->top;
     const int from = sn_most(top, 0);
     const int to = sn_least(top + sn_stage_x_rows(s, next - first), w->h);
-    sn_band_slide(x, unit->k, in, from, to);
+    slide(x, unit, sn_tensor_rows, in, from, to);
     return (struct sn_window){.h = to - from,
-                              .w = w->w + 2 * w->left,
+                              .w = w->w,
                               .oh = next - first,
                               .ow = w->ow,
                               .k = w->k,
                               .stride = w->stride,
                               .top = from - top,
-                              .left = 0,
-                              .x_pitch = w->w + 2 * w->left,
+                              .left = w->left,
+                              .x_pitch = w->w,
                               .y_pitch = w->ow};
 }
 
@@ -105,7 +130,10 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
         sn_band_rewind(&x);
         for (int ih = 0; ih < w->oh; ih += s->step) {
             const int next = sn_least(ih + s->step, w->oh);
-            const struct sn_window win = slide_x(s, unit, &x, in, ih, next);
+            struct sn_window win = slide_x(s, unit, &x, in, ih, next);
+            win.ahead[0] = ahead_of(s->in, sn_tensor_rows, in, x.next,
+                                    s->step * w->stride);
+            win.ahead[1] = ahead_of(s->out, sn_tensor_rows, in, next, s->step);
             forward(s, unit, &x, &win, ((ptrdiff_t)in * w->oh + ih) * w->ow);
         }
     }
@@ -119,17 +147,24 @@ static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
     const struct sn_window *w = &s->window;
     const int adds = sn_stage_adds(s);
     const ptrdiff_t pixel = ((ptrdiff_t)in * w->h + first) * w->w;
-    const struct sn_window win = {.h = next - first,
-                                  .w = w->w,
-                                  .oh = dy->next - dy->first,
-                                  .ow = w->ow + 2 * dy->frame,
-                                  .k = w->k,
-                                  .stride = w->stride,
-                                  .top = w->top + first - dy->first * w->stride,
-                                  .left = w->left + dy->frame * w->stride,
-                                  .x_pitch = w->w,
-                                  .y_pitch = w->ow + 2 * dy->frame};
+    struct sn_window win = {.h = next - first,
+                            .w = w->w,
+                            .oh = dy->next - dy->first,
+                            .ow = w->ow,
+                            .k = w->k,
+                            .stride = w->stride,
+                            .top = w->top + first - dy->first * w->stride,
+                            .left = w->left,
+                            .x_pitch = w->w,
+                            .y_pitch = w->ow};
     const ptrdiff_t pixels = (ptrdiff_t)(next - first) * w->w;
+    win.ahead[0] =
+        ahead_of(x, sn_tensor_grad_rows, in, next, s->step * w->stride);
+    if (!unit->weights) /* else asked for there */
+        win.ahead[1] =
+            ahead_of(s->out, sn_tensor_grad_rows, in, dy->next, s->step);
+    else if (s->out->bn)
+        win.ahead[1] = ahead_of(s->out, sn_tensor_rows, in, dy->next, s->step);
     const struct sn_rows dx = sn_tensor_grad_rows(x, pixel);
     const struct sn_rows to = work_place(unit, dx, adds);
     unit->k->dwconv_bwd_data(to.at, to.p, dy->at, dy->col, s->weight.w,
@@ -148,11 +183,14 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
     const int end = next == w->oh ? w->h : next * stride;
     const int before = first - (w->k - 1 - w->top) / stride;
     const int behind = (end - 1 + w->top) / stride + 1;
-    sn_band_slide(dy, unit->k, in, sn_most(before, 0),
-                  sn_least(sn_most(behind, next), w->oh));
+    slide(dy, unit, sn_tensor_grad_rows, in, sn_most(before, 0),
+          sn_least(sn_most(behind, next), w->oh));
     if (unit->weights) {
         struct sn_window win = slide_x(s, unit, x, in, first, next);
-        win.y_pitch = w->ow + 2 * dy->frame;
+        win.ahead[0] =
+            ahead_of(s->in, sn_tensor_rows, in, x->next, s->step * stride);
+        win.ahead[1] =
+            ahead_of(s->out, sn_tensor_grad_rows, in, dy->next, s->step);
         unit->k->dwconv_bwd_weight(sn_unit_slot(s, unit), s->out->c, x->at,
                                    x->col, sn_band_at(dy, first, 0), dy->col,
                                    s->out->c, &win);
@@ -164,10 +202,7 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
 static void bwd(struct sn_stage *s, const struct sn_unit *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
-    struct sn_band x = x_band(s, unit);
-    struct sn_band dy = sn_band_make(
-        s->out, sn_tensor_load_grad, unit->scratch->grad, SN_REAL,
-        sn_stage_dy_rows(s, s->step), s->window.left, band_col(s->out));
+    struct sn_band x = x_band(s, unit), dy = dy_band(s, unit);
     if (unit->weights)
         memset(sn_unit_slot(s, unit), 0, s->slot_values * sizeof *s->slots);
     for (int in = images.first; in < images.next; in++) {

@@ -35,13 +35,21 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
     SN_CHECK(kind != SN_STAGE_DEPTH || cout == in->c);
     const int pad = (k - 1) / 2;
     const int oh = (in->h - 1) / stride + 1, ow = (in->w - 1) / stride + 1;
-    *s = (struct sn_stage){
-        .kind = kind,
-        .in = in,
-        .out = out,
-        .weight = weight,
-        .tap_row = tap_row,
-        .window = {in->h, in->w, oh, ow, k, stride, pad, pad, in->w, ow}};
+    *s = (struct sn_stage){.kind = kind,
+                           .in = in,
+                           .out = out,
+                           .weight = weight,
+                           .tap_row = tap_row,
+                           .window = {.h = in->h,
+                                      .w = in->w,
+                                      .oh = oh,
+                                      .ow = ow,
+                                      .k = k,
+                                      .stride = stride,
+                                      .top = pad,
+                                      .left = pad,
+                                      .x_pitch = in->w,
+                                      .y_pitch = ow}};
     sn_tensor_shape(out, in->n, oh, ow, cout);
     in->readers++;
 }
