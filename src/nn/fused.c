@@ -15,7 +15,7 @@ void sn_fused_init(struct sn_layer *layer, struct sn_tensor *in,
     b->project.mask = spec->mask;
     b->project.dmask = spec->dmask;
     b->bn[1].view = spec->bn[1];
-    layer->out.bn = &b->bn[1];
+    layer->out.bn = spec->raw ? NULL : &b->bn[1];
     layer->out.act = SN_ACT_NONE;
     b->parts = (struct sn_parts){.channels = spec->mid,
                                  .each = spec->mid,

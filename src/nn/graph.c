@@ -18,7 +18,8 @@ sn_status sn_graph_init(struct sn_graph *g, const struct sn_kernels *k,
     /* plans are also counted for as many threads as there are units */
     const size_t most = threads > SN_UNITS ? (size_t)threads : SN_UNITS;
     g->scratch = calloc(most, sizeof *g->scratch);
-    if (g->layer && g->scratch)
+    g->branch = calloc(SN_MAX_BRANCHES, sizeof *g->branch);
+    if (g->layer && g->branch && g->scratch)
         return SN_OK;
     sn_graph_release(g);
     return sn_fail(err, SN_ERR_MEMORY, "no memory for a list of %d layers",
@@ -28,6 +29,7 @@ sn_status sn_graph_init(struct sn_graph *g, const struct sn_kernels *k,
 void sn_graph_release(struct sn_graph *g)
 {
     free(g->layer);
+    free(g->branch);
     free(g->scratch);
     sn_arena_release(&g->arena);
     *g = (struct sn_graph){0};
@@ -35,26 +37,36 @@ void sn_graph_release(struct sn_graph *g)
 
 void sn_graph_reset(struct sn_graph *g, int n)
 {
-    g->layers = 0;
+    g->layers = g->branches = g->aside = 0;
+    g->in_branch = false;
     g->batch = n;
 }
 
 static struct sn_layer *add(struct sn_graph *g, sn_layer_id id,
                             const char *name)
 {
-    SN_CHECK(g->layers < SN_MAX_LAYERS);
-    struct sn_layer *layer = &g->layer[g->layers++];
+    SN_CHECK(g->layers + g->aside < SN_MAX_LAYERS);
+    SN_CHECK(g->in_branch || g->aside == 0);
+    struct sn_layer *layer = &g->layer[g->layers + g->aside];
     memset(layer, 0, sizeof *layer);
     layer->id = id;
-    layer->out.wants_grad = true;
+    layer->out.wants_grad = !g->in_branch;
+    if (g->in_branch)
+        g->aside++;
+    else
+        g->layers++;
     snprintf(layer->name, sizeof layer->name, "%s", name);
     return layer;
 }
 
-/* The layer that was added last reads `in`. */
+/* The layer that was added last reads `in`; one of a branch has no gradient to
+ * add to it. */
 static void reads(const struct sn_graph *g, struct sn_tensor *in)
 {
-    in->last_reader = g->layers - 1;
+    if (g->in_branch)
+        in->readers--;
+    else
+        in->last_reader = g->layers - 1;
 }
 
 struct sn_tensor *sn_graph_input(struct sn_graph *g, int h, int w, int c)
@@ -129,6 +141,37 @@ void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing)
     reads(g, in);
 }
 
+/* The layer that owns an out tensor of the graph. */
+static int layer_of(const struct sn_graph *g, const struct sn_tensor *out)
+{
+    for (int il = 0; il < g->layers; il++)
+        if (&g->layer[il].out == out)
+            return il;
+    SN_CHECK(!"a tensor of the net");
+    return -1;
+}
+
+void sn_graph_branch(struct sn_graph *g, struct sn_tensor *at)
+{
+    SN_CHECK(!g->in_branch && g->branches < SN_MAX_BRANCHES);
+    SN_CHECK(at->wants_grad && at->readers > 0);
+    g->branch[g->branches] = (struct sn_branch){.first = g->layers + g->aside,
+                                                .at = layer_of(g, at)};
+    g->in_branch = true;
+}
+
+void sn_graph_branch_end(struct sn_graph *g, sn_branch_kind kind,
+                         const struct sn_tensor *end, double *slope)
+{
+    SN_CHECK(g->in_branch);
+    struct sn_branch *b = &g->branch[g->branches++];
+    b->kind = kind;
+    b->count = g->layers + g->aside - b->first;
+    b->end = end;
+    b->slope = slope;
+    g->in_branch = false;
+}
+
 struct sn_tensor *sn_graph_first(struct sn_graph *g)
 {
     SN_CHECK(g->layers > 0 && g->layer[0].id == SN_LAYER_INPUT);
@@ -169,14 +212,31 @@ void sn_graph_fwd(struct sn_graph *g, sn_mode mode)
         run(&g->layer[il], false, &pass, profile);
 }
 
+/* The branches held against what layer il wrote. */
+static void run_branches(struct sn_graph *g, int il, const struct sn_pass *pass)
+{
+    for (int ib = 0; ib < g->branches; ib++) {
+        const struct sn_branch *b = &g->branch[ib];
+        if (b->at != il || b->kind == SN_BRANCH_STANDS)
+            continue;
+        for (int i = b->first; i < b->first + b->count; i++)
+            run(&g->layer[i], false, pass, g->profile);
+        *b->slope =
+            sn_slope(&g->layer[il].out, b->end, b->kind == SN_BRANCH_BESIDE,
+                     b->kind == SN_BRANCH_INSTEAD, b->slots, pass);
+    }
+}
+
 static void backward(struct sn_graph *g, bool weights)
 {
     check_threads(g);
     const struct sn_pass pass = {g->k, g->scratch, SN_MODE_TRAIN, weights};
     for (int il = 0; il < g->layers; il++)
         g->layer[il].out.grads_seen = 0;
-    for (int il = g->layers - 1; il >= 0; il--)
+    for (int il = g->layers - 1; il >= 0; il--) {
+        run_branches(g, il, &pass);
         run(&g->layer[il], true, &pass, g->profile);
+    }
 }
 
 void sn_graph_bwd(struct sn_graph *g)

@@ -12,16 +12,22 @@
  * Rebuilding for another subnet in a block that is large enough allocates
  * nothing. */
 
+#include "nn/branch.h"
 #include "nn/layer.h"
 #include "nn/profile.h"
 
-/* The largest gated supernet (search/space.h) has 790. */
-enum { SN_MAX_LAYERS = 800 };
+/* The largest gated supernet (search/space.h) has 790, the largest subnet with
+ * two branches of a layer a block 1030. */
+enum { SN_MAX_LAYERS = 1040, SN_MAX_BRANCHES = 600 };
 
 struct sn_graph {
     const struct sn_kernels *k; /* borrowed */
     struct sn_layer *layer; /* [SN_MAX_LAYERS] owned; addresses are stable */
     int layers;
+    struct sn_branch *branch; /* [SN_MAX_BRANCHES] owned */
+    int branches;
+    int aside;      /* layers of branches, behind the others in layer[] */
+    bool in_branch; /* layers are added to one */
     struct sn_arena arena;
     struct sn_scratch *scratch; /* [threads] and more, owned */
     int threads;
@@ -62,6 +68,14 @@ struct sn_tensor *sn_graph_linear(struct sn_graph *g, struct sn_tensor *in,
                                   struct sn_weight bias);
 void sn_graph_loss(struct sn_graph *g, struct sn_tensor *in, double smoothing);
 
+/* Layers that are added from now on are of a branch held against `at`, until it
+ * is closed: `end` is then what stands at u = 1 (branch.h), a tensor of the
+ * branch or of the net.  Branches come behind the loss; those of one tensor run
+ * in the order they were opened. */
+void sn_graph_branch(struct sn_graph *g, struct sn_tensor *at);
+void sn_graph_branch_end(struct sn_graph *g, sn_branch_kind kind,
+                         const struct sn_tensor *end, double *slope);
+
 /* Bytes the list needs, gradients included when `backward`.  Keeps as many wide
  * tensors as fit under g->cap, those first that take longest to make again;
  * where none of them fits, blocks run their inner channels in parts (wide.h).
@@ -87,7 +101,8 @@ struct sn_loss *sn_graph_last(struct sn_graph *g);
 
 void sn_graph_fwd(struct sn_graph *g, sn_mode mode);
 
-/* After a forward in SN_MODE_TRAIN.  Adds weight gradients; zero them first. */
+/* After a forward in SN_MODE_TRAIN.  Adds weight gradients; zero them first.
+ * Runs the branches. */
 void sn_graph_bwd(struct sn_graph *g);
 
 /* The same for the derivatives of masks and coefficients alone: gradients of

@@ -46,6 +46,13 @@ struct sn_ibn {
     struct sn_stage expand, depth, project;
     bool expands;
     struct sn_parts parts;
+    struct sn_wider {
+        struct sn_tensor out; /* mid2, had its kernel been the wider one */
+        struct sn_stage depth;
+        struct sn_weight weight; /* of all channels */
+        double *slope;           /* NULL: nobody asks */
+        double *slots;
+    } wider;
 };
 
 /* Fused inverted bottleneck (EfficientNet-EdgeTPU, Gupta & Akin 2019):
@@ -158,6 +165,13 @@ struct sn_ibn_spec {
     sn_act act;
     const sn_real *mask; /* [mid] on the rows of project, or NULL */
     double *dmask;       /* [mid] */
+    bool raw;            /* y = h2 * P as it is, without BN3: for branches */
+    /* Backward asks for a kernel of wider_k, of the taps `wider` and rows of
+     * them wider_row apart: the slope of a gate on those that k lacks, in front
+     * of BN2 (METHOD 1.4).  NULL: it does not. */
+    int wider_k;
+    struct sn_weight wider; /* [wider_k*wider_k, mid] */
+    double *wider_slope;
 };
 
 struct sn_fused_spec {
@@ -168,6 +182,7 @@ struct sn_fused_spec {
     sn_act act;
     const sn_real *mask; /* as in sn_ibn_spec */
     double *dmask;
+    bool raw;
 };
 
 struct sn_term {

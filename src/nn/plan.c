@@ -141,6 +141,44 @@ static size_t place_gradients(struct sn_graph *g, sn_real *base)
 
 /* ---- all layers ---- */
 
+/* What training the stages of a block shares with other layers. */
+static void plan_shared(const struct sn_layer *layer, struct sn_plan *plan)
+{
+    const struct sn_ibn *b = &layer->as.ibn;
+    const struct sn_fused *f = &layer->as.fused;
+    if (layer->id == SN_LAYER_FUSED) {
+        sn_stage_plan_shared(&f->dense, plan);
+        sn_stage_plan_shared(&f->project, plan);
+    } else if (layer->id == SN_LAYER_IBN) {
+        if (b->expands)
+            sn_stage_plan_shared(&b->expand, plan);
+        sn_stage_plan_shared(&b->depth, plan);
+        sn_stage_plan_shared(&b->project, plan);
+    }
+}
+
+/* Branches run one at a time and forward only, so they lie in one place. */
+static void plan_branches(struct sn_graph *g, struct sn_plan *plan)
+{
+    const size_t start = plan->arena->used;
+    size_t most = start;
+    plan->backward = false;
+    for (int ib = 0; ib < g->branches; ib++) {
+        struct sn_branch *b = &g->branch[ib];
+        sn_arena_reset(plan->arena, start);
+        b->slots = sn_slope_plan(&g->layer[b->at].out, plan);
+        for (int i = b->first; i < b->first + b->count; i++) {
+            sn_layer_kinds[g->layer[i].id].plan(&g->layer[i], plan);
+            if (b->kind == SN_BRANCH_STANDS)
+                plan_shared(&g->layer[i], plan);
+        }
+        sn_plan_raise(&most, plan->arena->used);
+    }
+    sn_arena_reset(plan->arena, start);
+    sn_arena_take(plan->arena, most - start, 1);
+    plan->backward = true;
+}
+
 /* One run over all layers; `plan` carries what the run before found. */
 static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
 {
@@ -151,6 +189,7 @@ static void plan_layers(struct sn_graph *g, struct sn_plan *plan)
     }
     if (!plan->backward)
         return;
+    plan_branches(g, plan);
     const size_t values = place_gradients(g, NULL);
     sn_real *place = sn_arena_take(plan->arena, values, sizeof *place);
     place_gradients(g, place);
@@ -273,10 +312,11 @@ static int fitting_part(struct sn_layer *layer, const struct sn_parts *p,
     return each;
 }
 
-/* Runs every block in parts that take no more than `room`; SIZE_MAX: whole. */
+/* Runs every block in parts that take no more than `room`, those of branches as
+ * well; SIZE_MAX: whole. */
 static void cut_blocks(struct sn_graph *g, size_t room)
 {
-    for (int il = 0; il < g->layers; il++) {
+    for (int il = 0; il < g->layers + g->aside; il++) {
         struct sn_parts *p = sn_layer_parts(&g->layer[il]);
         if (p)
             p->each = fitting_part(&g->layer[il], p, room);
@@ -286,7 +326,7 @@ static void cut_blocks(struct sn_graph *g, size_t room)
 static size_t largest_block(struct sn_graph *g)
 {
     size_t largest = 0;
-    for (int il = 0; il < g->layers; il++) {
+    for (int il = 0; il < g->layers + g->aside; il++) {
         const struct sn_parts *p = sn_layer_parts(&g->layer[il]);
         if (p)
             sn_plan_raise(&largest, part_bytes(&g->layer[il], p->each));

@@ -54,6 +54,15 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
     in->readers++;
 }
 
+void sn_stage_plan_shared(const struct sn_stage *s, struct sn_plan *plan)
+{
+    const size_t rows = (size_t)weight_rows(s), cols = (size_t)s->out->c;
+    sn_plan_raise(&plan->need.slots,
+                  rows * cols * (size_t)sn_unit_count(s->in->n));
+    if (s->kind != SN_STAGE_DEPTH)
+        sn_plan_raise(&plan->need.turned, sn_turned_values(s));
+}
+
 void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
 {
     const size_t rows = (size_t)weight_rows(s), cols = (size_t)s->out->c;
@@ -64,14 +73,14 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
     s->masked = NULL;
     if (s->mask)
         s->masked = sn_arena_take(plan->arena, rows * cols, sizeof(sn_real));
+    s->packed = plan->turned; /* forward's, also of a branch */
+    if (s->pairs)
+        sn_plan_raise(&plan->need.turned, sn_turned_values(s));
     if (!plan->backward)
         return;
-    sn_plan_raise(&plan->need.slots,
-                  s->slot_values * (size_t)sn_unit_count(s->in->n));
+    sn_stage_plan_shared(s, plan);
     s->slots = plan->slots;
-    if (s->kind != SN_STAGE_DEPTH)
-        sn_plan_raise(&plan->need.turned, sn_turned_values(s));
-    s->turned = s->packed = plan->turned;
+    s->turned = plan->turned;
 }
 
 static void run_units(struct sn_stage *s, const struct sn_pass *pass,

@@ -74,6 +74,9 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
  * memory and what it shares with others. */
 void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan);
 
+/* Raises the needs of what a backward pass of the stage shares with others. */
+void sn_stage_plan_shared(const struct sn_stage *s, struct sn_plan *plan);
+
 /* Overwrites out->y and readies out's pending affine. */
 void sn_stage_fwd(struct sn_stage *s, const struct sn_pass *pass);
 

@@ -11,9 +11,7 @@ void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, struct sn_bn_view view,
     t->wants_grad = t->kept = true;
 }
 
-/* `t`'s part of the shared place, from *at on; *at moves behind it.  In
- * sn_real, as everything that is planned. */
-static void *take(const struct sn_tensor *t, struct sn_plan *plan, size_t *at)
+void *sn_wide_take(const struct sn_tensor *t, struct sn_plan *plan, size_t *at)
 {
     sn_real *part = plan->wides ? plan->wides + *at : NULL;
     *at += sn_tensor_reals(t);
@@ -36,8 +34,8 @@ void sn_wide_plan(struct sn_tensor *t, struct sn_bn *all,
     void *y =
         t->kept && plan->backward
             ? sn_arena_take(plan->arena, sn_tensor_reals(t), sizeof(sn_real))
-            : take(t, plan, at);
-    void *dz = plan->backward ? take(t, plan, at) : NULL;
+            : sn_wide_take(t, plan, at);
+    void *dz = plan->backward ? sn_wide_take(t, plan, at) : NULL;
     if (t->form == SN_BF16) {
         t->y16 = y;
         t->dz16 = dz;

@@ -17,6 +17,10 @@
 void sn_wide_init(struct sn_tensor *t, struct sn_bn *bn, struct sn_bn_view view,
                   sn_act act);
 
+/* Room for t's values in the place that blocks share, from *at on; *at moves
+ * behind it.  In sn_real, as everything that is planned. */
+void *sn_wide_take(const struct sn_tensor *t, struct sn_plan *plan, size_t *at);
+
 /* Settles what part of `all` t's batch-norm is, and where the values and the
  * gradient of one part of t lie; *at is where in the shared place, and moves
  * behind them.  Without a backward pass nothing has to be kept. */
