@@ -14,7 +14,7 @@
 
 #include "base/text.h"
 
-static const char format[] = "supernet-checkpoint 1";
+static const char format[] = "supernet-checkpoint 2";
 static const char newest[] = "checkpoint.safetensors";
 static const char previous[] = "checkpoint.prev.safetensors";
 
@@ -77,11 +77,6 @@ static const struct field fields[] = {
     {"steps_jsonl", SIZE, AT(log_length[SN_LOG_STEPS]), 0, 0},
     {"values_csv", SIZE, AT(log_length[SN_LOG_VALUES]), 0, 0},
     {"memory_room", SIZE, AT(memory_room), 0, 0},
-    {"gumbel_integral", REAL, AT(gumbel.integral), 0, 0},
-    {"gumbel_ce_norm", REAL, AT(gumbel.ce_norm), 0, 0},
-    {"gumbel_lat_norm", REAL, AT(gumbel.lat_norm), 0, 0},
-    {"gumbel_norm_count", REAL, AT(gumbel.norm_count), 0, 0},
-    {"gumbel_updates", LONG, AT(gumbel.updates), 0, 1e12},
 };
 /* clang-format on */
 
@@ -184,53 +179,27 @@ static sn_status parse_fields(struct sn_checkpoint *c, const char *text,
 
 /* ---- the search's arrays ---- */
 
-struct array {
-    const char *name;
-    double *values;
-};
-
-enum { ARRAYS = 5 };
-
-static void gumbel_arrays(struct array out[ARRAYS], struct sn_gumbel_state *g)
+static void add_search(struct sn_tensor_writer *w,
+                       const struct sn_search_arrays *a)
 {
-    const struct array all[ARRAYS] = {{"gumbel.logit", g->logit},
-                                      {"gumbel.adam_m", g->adam_m},
-                                      {"gumbel.adam_v", g->adam_v},
-                                      {"gumbel.value_sum", g->value_sum},
-                                      {"gumbel.value_count", g->value_count}};
-    memcpy(out, all, sizeof all);
+    for (int i = 0; a && i < a->count; i++) {
+        const int64_t dims[] = {a->item[i].n};
+        sn_tensor_writer_add(w, a->item[i].name, SN_DTYPE_F64, 1, dims,
+                             a->item[i].values);
+    }
 }
 
-static void add_gumbel(struct sn_tensor_writer *w,
-                       const struct sn_checkpoint *c, int total)
-{
-    struct array arrays[ARRAYS];
-    const int64_t dims[] = {total};
-    gumbel_arrays(arrays, (struct sn_gumbel_state *)&c->gumbel);
-    for (int i = 0; i < ARRAYS; i++)
-        sn_tensor_writer_add(w, arrays[i].name, SN_DTYPE_F64, 1, dims,
-                             arrays[i].values);
-}
-
-/* How many options they have is checked against the space when the weights
- * are. */
-static sn_status take_gumbel(struct sn_checkpoint *c,
-                             const struct sn_tensor_file *f,
+static sn_status take_search(const struct sn_tensor_file *f,
+                             const struct sn_search_arrays *a,
                              struct sn_error *err)
 {
-    struct array arrays[ARRAYS];
-    gumbel_arrays(arrays, &c->gumbel);
-    const struct sn_tensor_entry *first =
-        sn_tensor_file_entry(f, arrays[0].name);
-    if (!first || first->ndim != 1 || first->dims[0] > SN_MAX_OPTIONS)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: a checkpoint of a search without its logits",
-                       f->path);
-    for (int i = 0; i < ARRAYS; i++) {
+    for (int i = 0; a && i < a->count; i++) {
+        const int64_t dims[] = {a->item[i].n};
         const void *data;
-        SN_TRY(sn_tensor_file_find(f, arrays[i].name, SN_DTYPE_F64, 1,
-                                   first->dims, &data, err));
-        memcpy(arrays[i].values, data, first->bytes);
+        SN_TRY(sn_tensor_file_find(f, a->item[i].name, SN_DTYPE_F64, 1, dims,
+                                   &data, err));
+        memcpy(a->item[i].values, data,
+               (size_t)a->item[i].n * sizeof *a->item[i].values);
     }
     return SN_OK;
 }
@@ -262,7 +231,7 @@ static sn_status write_file(const char *path, const struct sn_checkpoint *c,
         sn_tensors_add(&w, "weights.", &net->params, net->params.w);
         sn_tensors_add(&w, "momenta.", &net->params, net->params.m);
         if (c->phase == SN_PHASE_SEARCH)
-            add_gumbel(&w, c, net->decisions.total);
+            add_search(&w, c->search);
     }
     const sn_status rc = sn_tensors_commit(&w, path, err);
     free(text);
@@ -331,8 +300,7 @@ static sn_status read_file(struct sn_tensor_file *f, struct sn_checkpoint *c,
     SN_TRY(sn_tensors_meta(f, "state", &state, err));
     SN_TRY(parse_fields(c, state, path, err));
     SN_TRY(take_arch(c, f, err));
-    SN_TRY(take_print(c, f, err));
-    return c->phase == SN_PHASE_SEARCH ? take_gumbel(c, f, err) : SN_OK;
+    return take_print(c, f, err);
 }
 
 /* Reads one of the two into both arguments; leaves them alone on failure. */
@@ -385,21 +353,19 @@ sn_status sn_checkpoint_open(struct sn_checkpoint_file **file,
 }
 
 sn_status sn_checkpoint_weights(const struct sn_checkpoint_file *file,
-                                struct sn_supernet *net, struct sn_error *err)
+                                struct sn_supernet *net,
+                                const struct sn_search_arrays *search,
+                                struct sn_error *err)
 {
     struct sn_params *p = &net->params;
     const struct sn_tensor_file *f = &file->file;
-    const struct sn_tensor_entry *logit =
-        sn_tensor_file_entry(f, "gumbel.logit");
-    if (logit && logit->dims[0] != net->decisions.total)
-        return sn_fail(err, SN_ERR_INPUT, "%s: has %lld options, the space %d",
-                       f->path, (long long)logit->dims[0],
-                       net->decisions.total);
-    const size_t expected = 2 * (size_t)p->count + (logit ? (size_t)ARRAYS : 0);
+    const size_t expected =
+        2 * (size_t)p->count + (search ? (size_t)search->count : 0);
     if (f->count != expected)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: has %zu arrays, the net needs %zu", f->path,
                        f->count, expected);
+    SN_TRY(take_search(f, search, err));
     SN_TRY(sn_tensors_take(f, "weights.", p, p->w, err));
     return sn_tensors_take(f, "momenta.", p, p->m, err);
 }

@@ -12,9 +12,8 @@
 #include "job/result.h"
 #include "job/rundir.h"
 #include "job/tensors.h"
-#include "search/gumbel.h"
 #include "search/supernet.h"
-#include "train/trainer.h"
+#include "train/searcher.h"
 
 typedef enum {
     SN_PHASE_SEARCH,   /* of the supernet */
@@ -50,13 +49,14 @@ struct sn_checkpoint {
     uint64_t config_hash; /* of the bytes of config.ini */
     uint64_t cost_hash;   /* of the cost table and the decisions */
     char isa[16], version[16];
-    size_t memory_room;            /* planned with: parts follow from it */
-    struct sn_arch arch;           /* the net of SN_PHASE_FINAL */
-    bool has_arch;                 /* known once the search is over */
-    struct sn_data_print data;     /* what the images are known by */
-    bool has_data;                 /* older checkpoints do not know it */
-    struct sn_gumbel_state gumbel; /* SN_PHASE_SEARCH */
-};                                 /* about 420 KB: on the heap, please */
+    size_t memory_room;        /* planned with: parts follow from it */
+    struct sn_arch arch;       /* the net of SN_PHASE_FINAL */
+    bool has_arch;             /* known once the search is over */
+    struct sn_data_print data; /* what the images are known by */
+    bool has_data;             /* older checkpoints do not know it */
+    const struct sn_search_arrays *search; /* SN_PHASE_SEARCH: what its mode
+                                            * keeps; borrowed, to be saved */
+};
 
 /* Saves *c and, unless net is NULL (a phase that is done), the weights and
  * momenta of `net`.  The checkpoint before becomes the previous one.
@@ -79,10 +79,13 @@ sn_status sn_checkpoint_open(struct sn_checkpoint_file **file,
                              const struct sn_rundir *dir, struct sn_error *note,
                              struct sn_error *err);
 
-/* Weights and momenta into `net`, whose entries must be those of the file:
+/* Weights and momenta into `net`, and what the search's mode kept into the
+ * arrays of `search` (NULL: no search), all of which must be those of the file:
  * SN_ERR_INPUT else. */
 sn_status sn_checkpoint_weights(const struct sn_checkpoint_file *file,
-                                struct sn_supernet *net, struct sn_error *err);
+                                struct sn_supernet *net,
+                                const struct sn_search_arrays *search,
+                                struct sn_error *err);
 
 void sn_checkpoint_close(struct sn_checkpoint_file *file);
 

@@ -7,6 +7,7 @@
 #include "job/job.h"
 #include "job/plan.h"
 #include "search/supernet.h"
+#include "train/searcher.h"
 
 /* What brings the images: the search has two loaders at a time, a training four
  * (phase_search.c, phase_train.c), each with an order of its own. */
@@ -22,35 +23,6 @@ static size_t loader_bytes(const struct sn_job_plan *p,
         p->searches ? 2 * sn_loader_bytes(im, n, search, threads) : 0;
     const size_t b = 4 * sn_loader_bytes(im, n, final, threads);
     return (a > b ? a : b) + sn_loader_work(im, threads);
-}
-
-/* The net whose training stores most: in every block the option with the
- * widest kept tensors. */
-static void hungriest(struct sn_arch *arch, const struct sn_space *space)
-{
-    sn_arch_baseline(arch, space);
-    for (int is = 0; is < space->n_stages; is++) {
-        const struct sn_stage_space *s = &space->stage[is];
-        arch->stage[is].depth = sn_space_max_depth(space, is);
-        for (int ib = 0; ib < arch->stage[is].depth; ib++) {
-            const struct sn_block_space *b = &s->block[ib];
-            const int stride = ib == 0 ? s->stride : 1;
-            double most = -1;
-            for (int i = 0; i < b->n_op; i++) {
-                const struct sn_op_space *of = &b->of[b->op[i]];
-                const int e = of->e[of->n_e - 1];
-                /* an IBN keeps E*x before the stride and dw(..) behind it */
-                const double kept =
-                    e * (b->op[i] == SN_OP_IBN && e > 1 ? stride * stride + 1.0
-                                                        : 1.0);
-                if (kept <= most)
-                    continue;
-                most = kept;
-                arch->stage[is].block[ib] = (struct sn_block){
-                    .op = b->op[i], .k = of->k[of->n_k - 1], .e = e};
-            }
-        }
-    }
 }
 
 /* Bytes of all weights with their gradients and momenta, from the cost table:
@@ -93,21 +65,26 @@ struct counting {
     struct sn_supernet net;
     struct sn_graph graph;
     struct sn_arch largest;
+    const struct sn_search_mode *mode; /* NULL: no search */
     size_t weights;
 };
 
 static sn_status counting_open(struct counting *c, const struct sn_job_plan *p,
-                               uint64_t seed, const struct sn_kernels *k,
-                               int threads, struct sn_error *err)
+                               const struct sn_job_config *config,
+                               const struct sn_kernels *k, int threads,
+                               struct sn_error *err)
 {
     struct sn_space alone;
     c->largest = p->only;
-    if (p->searches)
-        hungriest(&c->largest, &p->space);
-    else
+    c->mode = NULL;
+    if (p->searches) {
+        sn_supernet_hungriest(&c->largest, &p->space);
+        c->mode = sn_search_mode_of(config->search.mode);
+    } else {
         sn_arch_space(&alone, &p->only);
-    SN_TRY(
-        sn_supernet_init(&c->net, p->searches ? &p->space : &alone, seed, err));
+    }
+    SN_TRY(sn_supernet_init(&c->net, p->searches ? &p->space : &alone,
+                            config->run.seed, err));
     c->weights = c->net.params.arena.size;
     const sn_status rc = sn_graph_init(&c->graph, k, threads, err);
     if (rc != SN_OK)
@@ -128,7 +105,7 @@ static size_t count(struct counting *c, bool search, int batch,
                     struct sn_kept *kept)
 {
     if (search)
-        sn_supernet_build_gated(&c->net, &c->graph, batch, 0);
+        c->mode->list(&c->net, &c->graph, batch, 0);
     else
         sn_supernet_build_arch(&c->net, &c->graph, &c->largest, batch, 0);
     const size_t bytes = c->weights + sn_graph_bytes(&c->graph, true);
@@ -188,7 +165,7 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
         p->fits_search = p->fits_final = 0;
         return SN_OK;
     }
-    SN_TRY(counting_open(&n, p, c->run.seed, k, threads, err));
+    SN_TRY(counting_open(&n, p, c, k, threads, err));
     if (p->searches)
         p->search_bytes = count(&n, true, search, &p->search_kept);
     p->final_bytes = count(&n, false, final, &p->final_kept);

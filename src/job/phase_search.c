@@ -1,4 +1,4 @@
-/* Phase one: the search of mode = gumbel, and the derivation behind it. */
+/* Phase one: the search, whatever its mode, and the derivation behind it. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ struct search {
     struct sn_graph graph;
     struct sn_loader loader, held_out;
     struct sn_searcher searcher;
+    struct sn_search_arrays arrays; /* what the mode keeps */
 };
 
 static sn_status open_loaders(struct search *s, struct sn_job *j,
@@ -36,32 +37,45 @@ static sn_status open_loaders(struct search *s, struct sn_job *j,
                           1, c->run.seed, err);
 }
 
+/* What the searcher is made of, its recipe settled. */
+static struct sn_search_setup setup_of(struct search *s, const struct sn_job *j)
+{
+    const struct sn_search_options *o = &j->config.search;
+    return (struct sn_search_setup){
+        .net = &s->net,
+        .graph = &s->graph,
+        .loader = &s->loader,
+        .held_out = &s->held_out,
+        .recipe = sn_recipe_search(o->epochs, o->batch,
+                                   sn_job_group(&j->config, o->batch), o->lr,
+                                   o->lr_warmup),
+        .options = o,
+        .cost = &j->plan->cost,
+        .target = j->plan->budget,
+        .seed = j->config.run.seed};
+}
+
 static sn_status open_search(struct search *s, struct sn_job *j,
                              struct sn_error *err)
 {
-    const struct sn_search_options *o = &j->config.search;
-    const uint64_t seed = j->config.run.seed;
-    const struct sn_recipe recipe = sn_recipe_search(
-        o->epochs, o->batch, sn_job_group(&j->config, o->batch), o->lr,
-        o->lr_warmup);
-    SN_TRY(sn_supernet_init(&s->net, &j->plan->space, seed, err));
+    const struct sn_search_setup setup = setup_of(s, j);
+    const struct sn_search_mode *mode =
+        sn_search_mode_of(j->config.search.mode);
+    SN_TRY(sn_supernet_init(&s->net, &j->plan->space, setup.seed, err));
     SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
     s->graph.bf16 = j->plan->bf16;
     s->graph.profile = sn_job_profile(j);
-    sn_supernet_build_gated(&s->net, &s->graph, recipe.group, recipe.smoothing);
+    mode->list(&s->net, &s->graph, setup.recipe.group, setup.recipe.smoothing);
     s->graph.cap = sn_job_plan_cap(j->plan, s->net.params.arena.size);
     SN_TRY(sn_graph_plan(&s->graph, true, err));
     SN_TRY(open_loaders(s, j, err));
-    SN_TRY(sn_searcher_init(&s->searcher, &s->net, &s->graph, &s->loader,
-                            &s->held_out, &recipe, o->arch_split, o->warmup,
-                            &j->plan->cost, (sn_penalty)o->penalty,
-                            j->plan->budget, seed, err));
+    SN_TRY(sn_searcher_init(&s->searcher, &setup, err));
+    mode->arrays(&s->searcher, &s->arrays);
+    j->at->search = &s->arrays;
     if (!j->saved)
         return SN_OK;
-    SN_TRY(sn_checkpoint_weights(j->saved, &s->net, err));
     s->searcher.weights.state = j->at->train;
-    s->searcher.gumbel.state = j->at->gumbel;
-    return SN_OK;
+    return sn_checkpoint_weights(j->saved, &s->net, &s->arrays, err);
 }
 
 static void close_search(struct search *s)
@@ -74,13 +88,14 @@ static void close_search(struct search *s)
 }
 
 /* Appends the option values of a finished epoch to values.csv. */
-static sn_status log_values(struct sn_job *j, const struct sn_gumbel *g,
+static sn_status log_values(struct sn_job *j, const struct sn_searcher *s,
                             int epoch, struct sn_error *err)
 {
+    const struct sn_job_plan *plan = j->plan;
     double p[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS];
-    sn_gumbel_probabilities(g, p);
-    sn_gumbel_values(g, value);
-    char *text = sn_values_text(g->space, g->d, g->cost, epoch, p, value);
+    s->mode->values(s, p, value);
+    char *text = sn_values_text(&plan->space, &plan->decisions, &plan->cost,
+                                epoch, p, value);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the option values");
     sn_status rc = SN_OK;
@@ -102,7 +117,7 @@ static sn_status end_epoch(struct sn_job *j, struct search *s,
         row->held_out = (double)t->correct / (double)t->images;
     }
     *t = (struct sn_arch_tally){0};
-    return log_values(j, &s->searcher.gumbel, row->report->epoch + 1, err);
+    return log_values(j, &s->searcher, row->report->epoch + 1, err);
 }
 
 static sn_status run_steps(struct sn_job *j, struct search *s,
@@ -124,7 +139,6 @@ static sn_status run_steps(struct sn_job *j, struct search *s,
         if (r.ends_epoch)
             SN_TRY(end_epoch(j, s, &row, err));
         at->train = s->searcher.weights.state;
-        at->gumbel = s->searcher.gumbel.state;
         SN_TRY(sn_job_record(j, &r, r.ends_epoch ? &row : NULL, &s->net, err));
     }
     return SN_OK;
@@ -136,8 +150,8 @@ static sn_status derive(struct sn_job *j, const struct search *s,
 {
     const struct sn_job_plan *p = j->plan;
     const double budget = p->budget > 0 ? p->budget : (double)INFINITY;
-    double value[SN_MAX_OPTIONS];
-    sn_gumbel_values(&s->searcher.gumbel, value);
+    double probability[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS];
+    s->searcher.mode->values(&s->searcher, probability, value);
     SN_TRY(sn_derive(&j->at->arch, &p->space, &p->decisions, &p->cost, value,
                      budget, NULL, err));
     j->at->has_arch = true;
@@ -158,6 +172,7 @@ sn_status sn_job_search(struct sn_job *j, struct sn_error *err)
         rc = sn_job_say_profile(j, err);
     if (rc == SN_OK)
         rc = derive(j, s, err);
+    j->at->search = NULL;
     close_search(s);
     free(s);
     return rc;

@@ -88,7 +88,7 @@ static sn_status open_weights(struct training *t, struct sn_job *j,
                               const struct sn_arch *arch, struct sn_error *err)
 {
     if (j->saved)
-        return sn_checkpoint_weights(j->saved, &t->net, err);
+        return sn_checkpoint_weights(j->saved, &t->net, NULL, err);
     return inherit(t, j, arch, &outcome_of(j)->inherited, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include "job/options.h"
 #include "nn/graph.h"
+#include "search/derive.h"
 
 struct sn_job_plan {
     struct sn_space space;

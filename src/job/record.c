@@ -103,11 +103,11 @@ static sn_status log_step(struct sn_job *j, const struct sn_step_report *r,
         char a[32], e[32], m[32], l[32];
         snprintf(arch, sizeof arch,
                  ",\"arch_loss\":%s,\"expected_ms\":%s,\"argmax_ms\":%s,"
-                 "\"lambda\":%s",
+                 "\"%s\":%s",
                  sn_text_real(a, sizeof a, r->arch_loss),
                  sn_text_real(e, sizeof e, 1e3 * r->expected),
-                 sn_text_real(m, sizeof m, 1e3 * r->argmax),
-                 sn_text_real(l, sizeof l, r->lambda));
+                 sn_text_real(m, sizeof m, 1e3 * r->argmax), r->multiplier_name,
+                 sn_text_real(l, sizeof l, r->multiplier));
     }
     return sn_log_file_add(
         &j->dir.log[SN_LOG_STEPS], err,

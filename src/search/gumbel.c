@@ -11,7 +11,6 @@
 
 /* METHOD's constants. */
 static const double tau_start = 5.0, tau_fall = 0.06;
-static const double target_share = 0.6; /* of the search: T' has become T */
 static const double ema_decay = 0.98;
 static const double gain_integral = 0.02, gain_proportional = 1.0;
 static const double integral_max = 50.0;
@@ -29,11 +28,7 @@ double sn_gumbel_tau(double t)
 
 double sn_gumbel_target(const struct sn_gumbel *g, double t)
 {
-    const double pi = 3.14159265358979323846;
-    if (t >= target_share || g->start_target <= g->target)
-        return g->target; /* the uniform net may be cheap enough already */
-    return g->target + (g->start_target - g->target) * 0.5 *
-                           (1.0 + cos(pi * t / target_share));
+    return sn_budget_anneal(g->start_target, g->target, t);
 }
 
 /* ---- distributions ---- */
@@ -77,10 +72,7 @@ void sn_gumbel_gates(const struct sn_gumbel *g, uint32_t step, double tau,
 
 void sn_gumbel_probabilities(const struct sn_gumbel *g, double *p)
 {
-    for (int id = 0; id < g->d->count; id++) {
-        const struct sn_decision *d = &g->d->item[id];
-        softmax(p + d->first, g->state.logit + d->first, d->n, 1.0);
-    }
+    sn_budget_softmax(g->d, g->state.logit, p);
 }
 
 void sn_gumbel_init(struct sn_gumbel *g, const struct sn_space *space,
@@ -270,9 +262,9 @@ static void update_controller(struct sn_gumbel *g, const double *grad_ce,
 /* Adam (Kingma and Ba 2015), no decay. */
 static void adam(struct sn_gumbel_state *s, const double *grad, int n)
 {
-    s->updates++;
-    const double seen1 = 1.0 - pow(adam_beta1, (double)s->updates);
-    const double seen2 = 1.0 - pow(adam_beta2, (double)s->updates);
+    s->updates += 1.0;
+    const double seen1 = 1.0 - pow(adam_beta1, s->updates);
+    const double seen2 = 1.0 - pow(adam_beta2, s->updates);
     for (int i = 0; i < n; i++) {
         s->adam_m[i] = adam_beta1 * s->adam_m[i] + (1.0 - adam_beta1) * grad[i];
         s->adam_v[i] =

@@ -9,7 +9,7 @@
  * It knows nothing of tensors.  All of struct sn_gumbel_state is saved with a
  * run, so a resumed search continues to the bit. */
 
-#include "search/derive.h"
+#include "search/budget.h"
 
 typedef enum { SN_PENALTY_PI, SN_PENALTY_LOG } sn_penalty;
 
@@ -21,7 +21,7 @@ struct sn_gumbel_state {
     double integral;                    /* I of the PI rule */
     double ce_norm, lat_norm;           /* EMAs behind its scale s */
     double norm_count;                  /* their bias correction */
-    long updates; /* architecture steps that moved logits */
+    double updates; /* architecture steps that moved logits; whole */
 };
 
 struct sn_gumbel {
@@ -31,20 +31,18 @@ struct sn_gumbel {
     sn_penalty penalty;
     double target;       /* T, seconds; 0: no budget, no penalty */
     double start_target; /* E[LAT] of the uniform p, where T' begins */
-    long warmup_updates, total_updates; /* planned architecture steps */
     uint64_t seed;
     struct sn_gumbel_state state;
 };
 
-/* A controller at its start: logits 0.  start_target is set; the caller plans
- * warmup_updates and total_updates. */
+/* A controller at its start: logits 0. */
 void sn_gumbel_init(struct sn_gumbel *g, const struct sn_space *space,
                     const struct sn_decisions *d,
                     const struct sn_cost_table *cost, sn_penalty penalty,
                     double target, uint64_t seed);
 
-/* tau = 5 * .06^t and T' (half a cosine from start_target to target at 60 %),
- * t = share of the post-warm-up steps done. */
+/* tau = 5 * .06^t and T' (budget.h), t = share of the post-warm-up steps
+ * done. */
 double sn_gumbel_tau(double t);
 double sn_gumbel_target(const struct sn_gumbel *g, double t);
 

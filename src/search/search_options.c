@@ -22,8 +22,10 @@ const struct sn_option_table sn_budget_options = {
     .rows = budget_rows,
     .count = sizeof budget_rows / sizeof *budget_rows};
 
-static const struct sn_option_name modes[] = {
-    {"gumbel", SN_SEARCH_GUMBEL}, {"none", SN_SEARCH_NONE}, {0}};
+static const struct sn_option_name modes[] = {{"gumbel", SN_SEARCH_GUMBEL},
+                                              {"single-path", SN_SEARCH_PATH},
+                                              {"none", SN_SEARCH_NONE},
+                                              {0}};
 static const struct sn_option_name penalties[] = {
     {"pi", SN_PENALTY_PI}, {"log", SN_PENALTY_LOG}, {0}};
 
@@ -37,7 +39,8 @@ static const struct sn_option search_rows[] = {
      .min = 1,
      .names = modes,
      .unit = "",
-     .help = "gumbel: soft gates over shared weights; none: train one net"},
+     .help = "gumbel: soft gates over shared weights; single-path: one sampled "
+             "subnet a step, asked about its neighbours; none: train one net"},
     {.key = "arch",
      .type = SN_OPT_PATH,
      .offset = FIELD(arch),

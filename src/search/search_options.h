@@ -6,8 +6,9 @@
 
 #include "base/option.h"
 
-enum sn_search_mode {
+enum sn_search_mode_id {
     SN_SEARCH_GUMBEL,
+    SN_SEARCH_PATH,
     SN_SEARCH_NONE /* trains one net: a given arch, or the baseline */
 };
 
@@ -16,7 +17,7 @@ struct sn_budget_options {
 };
 
 struct sn_search_options {
-    int mode;               /* enum sn_search_mode */
+    int mode;               /* enum sn_search_mode_id */
     char arch[SN_TEXT_MAX]; /* mode none: an arch file; "": the baseline */
     int epochs, batch;
     double lr;

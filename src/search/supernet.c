@@ -1,4 +1,5 @@
-/* Shared weights and the graphs on them; see supernet.h. */
+/* Shared weights, their gates, and what a smaller net inherits of them; see
+ * supernet.h.  The layers are listed in supernet_graph.c. */
 
 #include "search/supernet.h"
 
@@ -6,17 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "target/block.h"
-
-/* A gated net has at most a sum per stage, a mix and all ops per block, and
- * input, stem, head, pool, linear and loss. */
-_Static_assert(SN_MAX_STAGES *(1 + SN_MAX_DEPTH * (1 + SN_OP_COUNT)) + 6 <=
-                   SN_MAX_LAYERS,
-               "the graph's list is too short for the largest space");
-_Static_assert((int)SN_MAX_CHOICES <= (int)SN_MAX_TERMS &&
-                   1 + SN_OP_COUNT <= SN_MAX_TERMS,
-               "a sum takes too few terms for the largest space");
 
 /* Batch-norm gains start at 1; behind a projection at .2, so that a block
  * starts near the identity but not at it, where gate derivatives would be 0
@@ -168,222 +158,106 @@ void sn_supernet_release(struct sn_supernet *sn)
     sn_params_release(&sn->params);
 }
 
-/* ---- layers ---- */
+/* ---- subnets ---- */
 
-struct builder {
-    struct sn_supernet *sn;
-    struct sn_graph *g;
-};
-
-static struct sn_weight weight(const struct builder *b, int id)
+void sn_supernet_hungriest(struct sn_arch *arch, const struct sn_space *space)
 {
-    return sn_params_weight(&b->sn->params, id);
-}
-
-static struct sn_bn_view bn(const struct builder *b, struct sn_bn_ids ids)
-{
-    return sn_params_bn(&b->sn->params, ids);
-}
-
-static struct sn_tensor *build_ibn(const struct builder *b, const char *name,
-                                   struct sn_tensor *x,
-                                   const struct sn_op_ids *ids,
-                                   const struct sn_block_shape *shape,
-                                   bool gated)
-{
-    struct sn_ibn_spec spec = {.k = shape->k,
-                               .stride = shape->stride,
-                               .mid = shape->e * shape->cin,
-                               .cout = shape->cout,
-                               .expands = shape->e > 1,
-                               .act = b->sn->space.act};
-    if (spec.expands) {
-        spec.expand = weight(b, ids->expand);
-        spec.bn[0] = bn(b, ids->bn[0]);
-    }
-    spec.depth = weight(b, ids->depth);
-    spec.depth_row = (ptrdiff_t)ids->k * spec.depth.ld;
-    /* the centre k x k taps of the largest kernel */
-    const ptrdiff_t crop = (ids->k - shape->k) / 2;
-    const ptrdiff_t centre = crop * (spec.depth_row + spec.depth.ld);
-    spec.depth.w += centre;
-    spec.depth.g += centre;
-    spec.bn[1] = bn(b, ids->bn[1]);
-    spec.project = weight(b, ids->project);
-    spec.bn[2] = bn(b, ids->bn[2]);
-    if (gated) {
-        spec.mask = b->sn->mask + ids->mask;
-        spec.dmask = b->sn->dmask + ids->mask;
-    }
-    return sn_graph_ibn(b->g, name, x, &spec);
-}
-
-static struct sn_tensor *build_fused(const struct builder *b, const char *name,
-                                     struct sn_tensor *x,
-                                     const struct sn_op_ids *ids,
-                                     const struct sn_block_shape *shape,
-                                     bool gated)
-{
-    SN_CHECK(shape->k == ids->k); /* its rows are taken whole */
-    struct sn_fused_spec spec = {.k = shape->k,
-                                 .stride = shape->stride,
-                                 .mid = shape->e * shape->cin,
-                                 .cout = shape->cout,
-                                 .act = b->sn->space.act};
-    spec.dense = weight(b, ids->dense);
-    spec.project = weight(b, ids->project);
-    spec.bn[0] = bn(b, ids->bn[0]);
-    spec.bn[1] = bn(b, ids->bn[2]);
-    if (gated) {
-        spec.mask = b->sn->mask + ids->mask;
-        spec.dmask = b->sn->dmask + ids->mask;
-    }
-    return sn_graph_fused(b->g, name, x, &spec);
-}
-
-static struct sn_tensor *build_op(const struct builder *b, int is, int ib,
-                                  struct sn_tensor *x,
-                                  const struct sn_block *block, bool gated)
-{
-    const struct sn_block_shape shape =
-        sn_space_block(&b->sn->space, is, ib, block->op, block->k, block->e);
-    const struct sn_op_ids *ids = &b->sn->block[is][ib][block->op];
-    char name[SN_LAYER_NAME];
-    snprintf(name, sizeof name, "stage.%d.block.%d.%s", is + 1, ib + 1,
-             block->op == SN_OP_IBN ? "ibn" : "fused");
-    return block->op == SN_OP_IBN ? build_ibn(b, name, x, ids, &shape, gated)
-                                  : build_fused(b, name, x, ids, &shape, gated);
-}
-
-static bool residual(const struct builder *b, int is, int ib)
-{
-    const struct sn_block_shape shape =
-        sn_space_block(&b->sn->space, is, ib, SN_OP_IBN, 3, 1);
-    return sn_block_residual(&shape); /* whatever its op */
-}
-
-/* x + y, or y where shapes do not allow it. */
-static struct sn_tensor *build_block(const struct builder *b, int is, int ib,
-                                     struct sn_tensor *x,
-                                     const struct sn_block *block)
-{
-    struct sn_tensor *y = build_op(b, is, ib, x, block, false);
-    if (!residual(b, is, ib))
-        return y;
-    const struct sn_term terms[2] = {{x, NULL, NULL}, {y, NULL, NULL}};
-    char name[SN_LAYER_NAME];
-    snprintf(name, sizeof name, "stage.%d.block.%d.add", is + 1, ib + 1);
-    return sn_graph_sum(b->g, name, terms, 2);
-}
-
-/* [x +] sum over ops of g_op * y_op. */
-static struct sn_tensor *build_gated_block(const struct builder *b, int is,
-                                           int ib, struct sn_tensor *x)
-{
-    const struct sn_block_space *offer = &b->sn->space.stage[is].block[ib];
-    const struct sn_decisions *d = &b->sn->decisions;
-    const int first = d->item[d->op[is][ib]].first;
-    struct sn_term terms[1 + SN_OP_COUNT];
-    int n = 0;
-    if (residual(b, is, ib))
-        terms[n++] = (struct sn_term){x, NULL, NULL};
-    for (int io = 0; io < offer->n_op; io++) {
-        const struct sn_op_space *of = &offer->of[offer->op[io]];
-        SN_CHECK(of->n_k == 1);
-        const struct sn_block block = {offer->op[io], of->k[0],
-                                       of->e[of->n_e - 1]};
-        struct sn_tensor *y = build_op(b, is, ib, x, &block, of->n_e > 1);
-        if (offer->n_op == 1)
-            terms[n++] = (struct sn_term){y, NULL, NULL};
-        else
-            terms[n++] = (struct sn_term){y, &b->sn->coef[first + io],
-                                          &b->sn->dcoef[first + io]};
-    }
-    if (n == 1)
-        return terms[0].x;
-    char name[SN_LAYER_NAME];
-    snprintf(name, sizeof name, "stage.%d.block.%d.mix", is + 1, ib + 1);
-    return sn_graph_sum(b->g, name, terms, n);
-}
-
-/* sum over depth options of g_d * x_d, x_d the output of the first d blocks. */
-static struct sn_tensor *build_gated_stage(const struct builder *b, int is,
-                                           struct sn_tensor *x)
-{
-    const struct sn_stage_space *st = &b->sn->space.stage[is];
-    const struct sn_decisions *d = &b->sn->decisions;
-    const int first = d->item[d->depth[is]].first;
-    struct sn_term terms[SN_MAX_CHOICES];
-    int n = 0;
-    for (int ib = 0; ib < sn_space_max_depth(&b->sn->space, is); ib++) {
-        x = build_gated_block(b, is, ib, x);
-        if (st->depth[n] == ib + 1) {
-            terms[n] = (struct sn_term){x, &b->sn->coef[first + n],
-                                        &b->sn->dcoef[first + n]};
-            n++;
+    sn_arch_baseline(arch, space);
+    for (int is = 0; is < space->n_stages; is++) {
+        const struct sn_stage_space *s = &space->stage[is];
+        arch->stage[is].depth = sn_space_max_depth(space, is);
+        for (int ib = 0; ib < arch->stage[is].depth; ib++) {
+            const struct sn_block_space *b = &s->block[ib];
+            const int stride = ib == 0 ? s->stride : 1;
+            double most = -1;
+            for (int i = 0; i < b->n_op; i++) {
+                const struct sn_op_space *of = &b->of[b->op[i]];
+                const int e = of->e[of->n_e - 1];
+                /* an IBN keeps E*x before the stride and dw(..) behind it */
+                const double kept =
+                    e * (b->op[i] == SN_OP_IBN && e > 1 ? stride * stride + 1.0
+                                                        : 1.0);
+                if (kept <= most)
+                    continue;
+                most = kept;
+                arch->stage[is].block[ib] = (struct sn_block){
+                    .op = b->op[i], .k = of->k[of->n_k - 1], .e = e};
+            }
         }
     }
-    if (n == 1)
-        return x;
-    char name[SN_LAYER_NAME];
-    snprintf(name, sizeof name, "stage.%d.depth", is + 1);
-    return sn_graph_sum(b->g, name, terms, n);
 }
 
-static struct sn_tensor *build_stem(const struct builder *b, int n)
+/* Runs under construction. */
+struct runs {
+    const struct sn_params *p;
+    struct sn_run *run; /* NULL: only counts */
+    int count;
+};
+
+/* Rows [row, row + rows) of an entry, of each the first `cols` values. */
+static void add_rows(struct runs *r, int id, int row, int rows, int cols)
 {
-    const struct sn_space *sp = &b->sn->space;
-    sn_graph_reset(b->g, n);
-    struct sn_tensor *x = sn_graph_input(b->g, sp->h, sp->w, sp->c);
-    return sn_graph_conv(
-        b->g, "stem", x,
-        &(struct sn_conv_spec){.cout = sp->stem,
-                               .k = 3,
-                               .stride = sp->stem_stride,
-                               .weight = weight(b, b->sn->stem),
-                               .bn = bn(b, b->sn->stem_bn),
-                               .act = sp->act});
+    const struct sn_param *it = &r->p->item[id];
+    const bool whole = cols == it->cols; /* then they are one run */
+    for (int ir = 0; ir < (whole ? 1 : rows); ir++, r->count++)
+        if (r->run)
+            r->run[r->count] = (struct sn_run){
+                id, it->first + (size_t)(row + ir) * (size_t)it->cols,
+                (size_t)cols * (size_t)(whole ? rows : 1)};
 }
 
-static void build_head(const struct builder *b, struct sn_tensor *x,
-                       double smoothing)
+static void add_entry(struct runs *r, int id, int cols)
 {
-    const struct sn_space *sp = &b->sn->space;
-    if (sp->head > 0)
-        x = sn_graph_conv(
-            b->g, "head", x,
-            &(struct sn_conv_spec){.cout = sp->head,
-                                   .k = 1,
-                                   .stride = 1,
-                                   .weight = weight(b, b->sn->head),
-                                   .bn = bn(b, b->sn->head_bn),
-                                   .act = sp->act});
-    x = sn_graph_pool(b->g, x);
-    x = sn_graph_linear(b->g, x, sp->classes, weight(b, b->sn->linear),
-                        weight(b, b->sn->bias));
-    sn_graph_loss(b->g, x, smoothing);
+    add_rows(r, id, 0, r->p->item[id].rows, cols);
 }
 
-void sn_supernet_build_arch(struct sn_supernet *sn, struct sn_graph *g,
-                            const struct sn_arch *arch, int n, double smoothing)
+static void add_bn_runs(struct runs *r, struct sn_bn_ids ids, int c)
 {
-    const struct builder b = {sn, g};
-    SN_CHECK(sn_arch_in_space(arch, &sn->space, NULL) == SN_OK);
-    struct sn_tensor *x = build_stem(&b, n);
+    add_entry(r, ids.gamma, c);
+    add_entry(r, ids.beta, c);
+}
+
+static void add_block_runs(struct runs *r, const struct sn_supernet *sn, int is,
+                           int ib, const struct sn_block *block)
+{
+    const struct sn_op_ids *ids = &sn->block[is][ib][block->op];
+    const struct sn_block_shape b =
+        sn_space_block(&sn->space, is, ib, block->op, block->k, block->e);
+    const int mid = b.e * b.cin, crop = (ids->k - b.k) / 2;
+    if (ids->expand >= 0 && b.e > 1) {
+        add_entry(r, ids->expand, mid);
+        add_bn_runs(r, ids->bn[0], mid);
+    }
+    for (int ik = 0; ids->depth >= 0 && ik < b.k; ik++)
+        add_rows(r, ids->depth, (ik + crop) * ids->k + crop, b.k, mid);
+    if (ids->depth >= 0)
+        add_bn_runs(r, ids->bn[1], mid);
+    if (ids->dense >= 0) {
+        add_entry(r, ids->dense, mid);
+        add_bn_runs(r, ids->bn[0], mid);
+    }
+    add_rows(r, ids->project, 0, mid, b.cout);
+    add_bn_runs(r, ids->bn[2], b.cout);
+}
+
+int sn_supernet_runs(const struct sn_supernet *sn, const struct sn_arch *arch,
+                     struct sn_run *run)
+{
+    struct runs r = {.p = &sn->params, .run = run};
+    const struct sn_space *sp = &sn->space;
+    const int last = sp->stage[sp->n_stages - 1].width;
+    add_entry(&r, sn->stem, sp->stem);
+    add_bn_runs(&r, sn->stem_bn, sp->stem);
     for (int is = 0; is < arch->n_stages; is++)
         for (int ib = 0; ib < arch->stage[is].depth; ib++)
-            x = build_block(&b, is, ib, x, &arch->stage[is].block[ib]);
-    build_head(&b, x, smoothing);
-}
-
-void sn_supernet_build_gated(struct sn_supernet *sn, struct sn_graph *g, int n,
-                             double smoothing)
-{
-    const struct builder b = {sn, g};
-    struct sn_tensor *x = build_stem(&b, n);
-    for (int is = 0; is < sn->space.n_stages; is++)
-        x = build_gated_stage(&b, is, x);
-    build_head(&b, x, smoothing);
+            add_block_runs(&r, sn, is, ib, &arch->stage[is].block[ib]);
+    if (sn->head >= 0) {
+        add_rows(&r, sn->head, 0, last, sp->head);
+        add_bn_runs(&r, sn->head_bn, sp->head);
+    }
+    add_entry(&r, sn->linear, sp->classes);
+    add_entry(&r, sn->bias, sp->classes);
+    return r.count;
 }
 
 /* ---- gates ---- */

@@ -56,6 +56,20 @@ void sn_supernet_build_arch(struct sn_supernet *sn, struct sn_graph *g,
 void sn_supernet_build_gated(struct sn_supernet *sn, struct sn_graph *g, int n,
                              double smoothing);
 
+/* The net whose training stores most: in every block the option with the widest
+ * kept tensors. */
+void sn_supernet_hungriest(struct sn_arch *arch, const struct sn_space *space);
+
+/* A run of values that an arch reads in the flat arrays. */
+struct sn_run {
+    int param;
+    size_t first, count;
+};
+
+/* All of them, param by param, none twice.  run may be NULL: counts them. */
+int sn_supernet_runs(const struct sn_supernet *sn, const struct sn_arch *arch,
+                     struct sn_run *run);
+
 /* Gates of the next forward; gate [decisions.total]. */
 void sn_supernet_set_gates(struct sn_supernet *sn, const double *gate);
 

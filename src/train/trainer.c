@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/train_internal.h"
+
 /* METHOD 4.3.  Depthwise weights, gains and biases do not decay. */
 #define DECAY_FINAL    5e-4
 #define DECAY_SEARCH   2e-4
@@ -110,8 +112,7 @@ static void make_groups(struct sn_trainer *t)
     }
 }
 
-/* Whole batches of an epoch. */
-static int batches_of(const struct sn_trainer *t, const struct sn_loader *l)
+int sn_trainer_batches(const struct sn_trainer *t, const struct sn_loader *l)
 {
     return sn_loader_batches(l) / t->passes;
 }
@@ -128,7 +129,7 @@ sn_status sn_trainer_init(struct sn_trainer *t, struct sn_supernet *net,
                              .recipe = *recipe,
                              .groups = net->params.count,
                              .passes = recipe->batch / recipe->group};
-    if (batches_of(t, loader) < 1)
+    if (sn_trainer_batches(t, loader) < 1)
         return sn_fail(err, SN_ERR_CONFIG,
                        "a batch of %d images is more than the %d there are to "
                        "train on",
@@ -140,7 +141,8 @@ sn_status sn_trainer_init(struct sn_trainer *t, struct sn_supernet *net,
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a trainer");
     }
     make_groups(t);
-    sn_graph_last(graph)->share = 1.0 / t->passes;
+    t->active = t->group;
+    t->actives = t->groups;
     return SN_OK;
 }
 
@@ -160,7 +162,7 @@ bool sn_trainer_done(const struct sn_trainer *t)
 /* Fills what is known before the step. */
 static void begin_report(const struct sn_trainer *t, struct sn_step_report *r)
 {
-    const int batches = batches_of(t, t->loader);
+    const int batches = sn_trainer_batches(t, t->loader);
     *r = (struct sn_step_report){.epoch = t->state.epoch,
                                  .batch = t->state.batch,
                                  .batches = batches,
@@ -203,9 +205,8 @@ static sn_status check_finite(const struct sn_graph *g, double loss, long step,
                    step, layer->name, index);
 }
 
-/* Group `ib` of `epoch`, forward and loss; leaves everything for backward. */
-static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
-                         int epoch, int ib, long step, struct sn_error *err)
+sn_status sn_trainer_forward(struct sn_trainer *t, struct sn_loader *loader,
+                             int epoch, int ib, long step, struct sn_error *err)
 {
     struct sn_loss *loss = sn_graph_last(t->graph);
     const double start = sn_profile_start(t->graph->profile);
@@ -215,14 +216,17 @@ static sn_status forward(struct sn_trainer *t, struct sn_loader *loader,
     SN_CHECK(got == t->recipe.group);
     SN_TRY(sn_loader_status(loader, err));
     loss->labels = t->labels;
+    loss->share = 1.0 / t->passes;
     sn_graph_fwd(t->graph, SN_MODE_TRAIN);
     return check_finite(t->graph, loss->mean, step, err);
 }
 
-static void zero_gradients(struct sn_trainer *t)
+void sn_trainer_clear(struct sn_trainer *t)
 {
     const double start = sn_profile_start(t->graph->profile);
-    sn_params_zero_grad(&t->net->params);
+    for (int ig = 0; ig < t->actives; ig++)
+        memset(t->net->params.g + t->active[ig].first, 0,
+               t->active[ig].count * sizeof(sn_real));
     sn_profile_add(t->graph->profile, SN_PART_UPDATE, start);
 }
 
@@ -231,8 +235,8 @@ static void update(struct sn_trainer *t, double lr)
     struct sn_params *p = &t->net->params;
     const double start = sn_profile_start(t->graph->profile);
     if (t->recipe.clip > 0)
-        sn_clip_norm(p->g, t->group, t->groups, t->recipe.clip);
-    sn_sgd_step(t->graph->k, p->w, p->m, p->g, t->group, t->groups, lr,
+        sn_clip_norm(p->g, t->active, t->actives, t->recipe.clip);
+    sn_sgd_step(t->graph->k, p->w, p->m, p->g, t->active, t->actives, lr,
                 t->recipe.momentum);
     sn_profile_add(t->graph->profile, SN_PART_UPDATE, start);
 }
@@ -242,10 +246,10 @@ sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
 {
     const struct sn_loss *loss = sn_graph_last(t->graph);
     begin_report(t, r);
-    zero_gradients(t);
+    sn_trainer_clear(t);
     for (int ip = 0; ip < t->passes; ip++) {
-        SN_TRY(forward(t, t->loader, r->epoch, r->batch * t->passes + ip,
-                       r->step, err));
+        SN_TRY(sn_trainer_forward(t, t->loader, r->epoch,
+                                  r->batch * t->passes + ip, r->step, err));
         r->loss += loss->mean / t->passes;
         r->correct += loss->correct;
         sn_graph_bwd(t->graph);
@@ -253,140 +257,5 @@ sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
     r->images = t->recipe.batch;
     update(t, r->lr);
     end_report(t, r);
-    return SN_OK;
-}
-
-/* ---- search ---- */
-
-/* Weight steps for one architecture step, so that both see their part of the
- * images equally often. */
-static int weight_steps(double arch_split)
-{
-    const int steps = (int)lround((1 - arch_split) / arch_split);
-    return steps < 1 ? 1 : steps;
-}
-
-sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
-                           struct sn_graph *graph, struct sn_loader *loader,
-                           struct sn_loader *held_out,
-                           const struct sn_recipe *recipe, double arch_split,
-                           double warmup, const struct sn_cost_table *cost,
-                           sn_penalty penalty, double target, uint64_t seed,
-                           struct sn_error *err)
-{
-    *s = (struct sn_searcher){.held_out = held_out,
-                              .steps_per_arch = weight_steps(arch_split)};
-    SN_CHECK(held_out->batch == recipe->group);
-    if (sn_loader_batches(held_out) < recipe->batch / recipe->group)
-        return sn_fail(err, SN_ERR_CONFIG,
-                       "a batch of %d images is more than the %d held out for "
-                       "architecture steps",
-                       recipe->batch, held_out->n);
-    SN_TRY(sn_trainer_init(&s->weights, net, graph, loader, recipe, err));
-    const size_t total = (size_t)net->decisions.total;
-    s->gate = calloc(total, sizeof *s->gate);
-    s->dgate = calloc(total, sizeof *s->dgate);
-    s->part = calloc(total, sizeof *s->part);
-    if (!s->gate || !s->dgate || !s->part) {
-        sn_searcher_release(s);
-        return sn_fail(err, SN_ERR_MEMORY, "no memory for %zu gates", total);
-    }
-    sn_gumbel_init(&s->gumbel, &net->space, &net->decisions, cost, penalty,
-                   target, seed);
-    const long steps = (long)recipe->epochs * batches_of(&s->weights, loader);
-    s->gumbel.total_updates = steps / s->steps_per_arch;
-    s->gumbel.warmup_updates = lround(warmup * (double)s->gumbel.total_updates);
-    return SN_OK;
-}
-
-void sn_searcher_release(struct sn_searcher *s)
-{
-    sn_trainer_release(&s->weights);
-    free(s->gate);
-    free(s->dgate);
-    free(s->part);
-    s->gate = s->dgate = s->part = NULL;
-}
-
-bool sn_searcher_done(const struct sn_searcher *s)
-{
-    return sn_trainer_done(&s->weights);
-}
-
-/* Architecture steps taken before weight step `step`. */
-static long arch_steps_before(const struct sn_searcher *s, long step)
-{
-    return step / s->steps_per_arch;
-}
-
-/* Share of the steps after warm-up that is done; 0 during it. */
-static double share_done(const struct sn_gumbel *g, long arch_step)
-{
-    const long after = g->total_updates - g->warmup_updates;
-    const long done = arch_step - g->warmup_updates;
-    return done <= 0 || after <= 0 ? 0 : (double)done / (double)after;
-}
-
-/* Gates of the next pass.  Weight and architecture steps draw from one row of
- * counters: pass = weight steps + architecture steps so far. */
-static void draw_gates(struct sn_searcher *s, long pass, double tau)
-{
-    sn_gumbel_gates(&s->gumbel, (uint32_t)pass, tau, s->gate);
-    sn_supernet_set_gates(s->weights.net, s->gate);
-}
-
-static sn_status arch_step(struct sn_searcher *s, long arch, long pass,
-                           double tau, double t, struct sn_step_report *r,
-                           struct sn_error *err)
-{
-    struct sn_trainer *w = &s->weights;
-    const int total = w->net->decisions.total;
-    const int batches = batches_of(w, s->held_out);
-    const struct sn_loss *loss = sn_graph_last(w->graph);
-    draw_gates(s, pass, tau);
-    memset(s->dgate, 0, (size_t)total * sizeof *s->dgate);
-    for (int ip = 0; ip < w->passes; ip++) {
-        SN_TRY(forward(w, s->held_out, (int)(arch / batches),
-                       (int)(arch % batches) * w->passes + ip, r->step, err));
-        sn_graph_bwd_gates(w->graph);
-        sn_supernet_gate_grads(w->net, s->part);
-        for (int io = 0; io < total; io++)
-            s->dgate[io] += s->part[io];
-        r->arch_loss += loss->mean / w->passes;
-        r->arch_correct += loss->correct;
-    }
-    sn_gumbel_update(&s->gumbel, s->gate, s->dgate, r->arch_loss, t,
-                     arch < s->gumbel.warmup_updates);
-    r->arch_step = true;
-    r->arch_images = w->recipe.batch;
-    return SN_OK;
-}
-
-/* What the logits stand for: E[LAT], latency of the argmax net, lambda. */
-static void price(const struct sn_gumbel *g, double t, struct sn_step_report *r)
-{
-    double p[SN_MAX_OPTIONS];
-    int choice[SN_MAX_DECISIONS];
-    sn_gumbel_probabilities(g, p);
-    r->expected = sn_expected_latency(g->cost, g->space, g->d, p, NULL);
-    r->argmax = sn_gumbel_argmax(g, choice);
-    r->lambda = sn_gumbel_lambda(g, r->expected, sn_gumbel_target(g, t));
-}
-
-sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
-                           struct sn_error *err)
-{
-    struct sn_trainer *w = &s->weights;
-    const long step =
-        (long)w->state.epoch * batches_of(w, w->loader) + w->state.batch;
-    const long arch = arch_steps_before(s, step);
-    const double t = share_done(&s->gumbel, arch);
-    const double tau = sn_gumbel_tau(t);
-    draw_gates(s, step + arch, tau);
-    SN_TRY(sn_trainer_step(w, r, err));
-    if (arch_steps_before(s, step + 1) > arch)
-        SN_TRY(arch_step(s, arch, step + 1 + arch, tau, t, r, err));
-    r->tau = tau;
-    price(&s->gumbel, t, r);
     return SN_OK;
 }

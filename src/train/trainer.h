@@ -13,7 +13,6 @@
 #include "datasets/loader.h"
 #include "nn/infer.h"
 #include "optim/sgd.h"
-#include "search/gumbel.h"
 #include "search/supernet.h"
 
 typedef enum { SN_FROM_INHERIT, SN_FROM_SCRATCH } sn_from;
@@ -65,7 +64,8 @@ struct sn_step_report {
     double arch_loss; /* its cross-entropy */
     int arch_correct, arch_images;
     double expected, argmax; /* E[LAT] and latency of the argmax net, seconds */
-    double lambda, tau;
+    double multiplier;       /* of the latency, as its mode calls it */
+    const char *multiplier_name;
 };
 
 struct sn_trainer {
@@ -74,8 +74,12 @@ struct sn_trainer {
     struct sn_loader *loader;
     struct sn_recipe recipe;
     struct sn_train_state state;
-    struct sn_sgd_group *group; /* [groups] owned */
+    struct sn_sgd_group *group; /* [groups] owned, one an entry of the params */
     int groups;
+    /* What the next step clears and updates: all of `group`, unless a subnet
+     * has been selected; borrowed. */
+    const struct sn_sgd_group *active;
+    int actives;
     int *labels; /* [group] owned */
     int passes;  /* groups of a batch */
 };
@@ -98,43 +102,6 @@ bool sn_trainer_done(const struct sn_trainer *t);
  * the step. */
 sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
                           struct sn_error *err);
-
-/* The search of mode = gumbel: weight steps through soft gates on the training
- * part and, after every round((1 - a)/a) of them, one architecture step on the
- * held-out part (METHOD 1.8). */
-struct sn_searcher {
-    struct sn_trainer weights;
-    struct sn_loader *held_out; /* borrowed; groups of the same size */
-    struct sn_gumbel gumbel;
-    int steps_per_arch;   /* weight steps before an architecture step */
-    double *gate, *dgate; /* [decisions.total] owned; so is the next */
-    double *part;         /* one pass's share of dgate */
-};
-
-/* Readies a searcher at its first step, logits 0.
- *
- *   graph       the gated one, otherwise as for sn_trainer_init
- *   arch_split  a, in (0, 1)
- *   warmup      share of the search with frozen logits
- *   cost        borrowed
- *   target      T, seconds; 0: no budget
- *
- * Fails as sn_trainer_init does, for either loader. */
-sn_status sn_searcher_init(struct sn_searcher *s, struct sn_supernet *net,
-                           struct sn_graph *graph, struct sn_loader *loader,
-                           struct sn_loader *held_out,
-                           const struct sn_recipe *recipe, double arch_split,
-                           double warmup, const struct sn_cost_table *cost,
-                           sn_penalty penalty, double target, uint64_t seed,
-                           struct sn_error *err);
-void sn_searcher_release(struct sn_searcher *s);
-bool sn_searcher_done(const struct sn_searcher *s);
-
-/* One weight step and, when it is due, an architecture step.  SN_ERR_NUMERIC
- * as sn_trainer_step; where the architecture step failed, the weight step is
- * done and the logits are those of before. */
-sn_status sn_searcher_step(struct sn_searcher *s, struct sn_step_report *r,
-                           struct sn_error *err);
 
 /* Takes the population statistics of the graph's batch-norms anew, on the
  * images of `loader` (unaugmented, in order, full batches), `images` of them at

@@ -109,7 +109,7 @@ expect 2 "bad.ini:3:1: error: unknown key 'sise' in \[data\]; did you mean 'size
 expect 2 'bad.ini:4:.*error' train bad.ini
 expect 2 'no-such.ini' train no-such.ini
 expect 2 "unknown key 'max_time'" train tiny.ini -s run.max_time=2h
-expect 2 "'single-path' is not known" check tiny.ini -s search.mode=single-path
+expect 2 "'single' is not known.*single-path" check tiny.ini -s search.mode=single
 expect 2 "target.file=.*there is no file .*ne-1.inni; did you mean 'ne-1.ini'" \
     check tiny.ini -s "target.file=$root/configs/targets/ne-1.inni"
 expect 2 'expansion 1 stands beside others' check tiny.ini -s 'space.e=1, 3'

@@ -9,7 +9,11 @@
 #include "job/checkpoint.h"
 #include "job/weights.h"
 
+enum { VALUES = 8 };
+
 struct fixture {
+    double value[VALUES], scalar; /* what a mode of search keeps */
+    struct sn_search_arrays kept;
     struct sn_space space;
     struct sn_supernet net;
     struct sn_checkpoint at;
@@ -59,10 +63,12 @@ static struct fixture *fixture(const char *name)
     at->seconds[SN_PHASE_SEARCH] = 12.75;
     snprintf(at->isa, sizeof at->isa, "ref");
     snprintf(at->version, sizeof at->version, "1");
-    for (int i = 0; i < f->net.decisions.total; i++)
-        at->gumbel.logit[i] = 0.1 * i;
-    at->gumbel.integral = 1e-300;
-    at->gumbel.updates = 17;
+    for (int i = 0; i < VALUES; i++)
+        f->value[i] = 0.1 * i;
+    f->scalar = 1e-300;
+    f->kept = (struct sn_search_arrays){
+        2, {{"mode.value", f->value, VALUES}, {"mode.scalar", &f->scalar, 1}}};
+    at->search = &f->kept;
     at->has_data = true;
     at->data = (struct sn_data_print){4, 5, {60, 1}, {20, UINT64_MAX}};
     return f;
@@ -116,7 +122,6 @@ static void comes_back_as_it_was(void **state)
     check_ok(sn_checkpoint_open(&file, got, &f->dir, &note, &f->err), &f->err);
     assert_string_equal(note.text, "");
     assert_memory_equal(&got->train, &f->at.train, sizeof got->train);
-    assert_memory_equal(&got->gumbel, &f->at.gumbel, sizeof got->gumbel);
     assert_memory_equal(got->seconds, f->at.seconds, sizeof got->seconds);
     assert_true(got->config_hash == f->at.config_hash);
     assert_string_equal(got->isa, "ref");
@@ -126,7 +131,12 @@ static void comes_back_as_it_was(void **state)
                         sn_data_print_text(was, &f->at.data));
 
     check_ok(sn_supernet_init(&other, &f->space, 4, &f->err), &f->err);
-    check_ok(sn_checkpoint_weights(file, &other, &f->err), &f->err);
+    double value[VALUES] = {0}, scalar = 0;
+    const struct sn_search_arrays kept = {
+        2, {{"mode.value", value, VALUES}, {"mode.scalar", &scalar, 1}}};
+    check_ok(sn_checkpoint_weights(file, &other, &kept, &f->err), &f->err);
+    assert_memory_equal(value, f->value, sizeof value);
+    assert_true(scalar == 1e-300);
     for (int id = 0; id < other.params.count; id++) {
         const struct sn_param *it = &other.params.item[id];
         const size_t bytes =
@@ -238,13 +248,13 @@ static void forged_states_are_refused(void **state)
         "version=\n",
         "version=0123456789abcdef\n",
     };
-    const char *is = "supernet-checkpoint 1";
+    const char *is = "supernet-checkpoint 2";
     forge(f, NULL, "");
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
                 "its metadata lack 'format'");
     forge(f, "supernet-subnet 1", "");
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
-                "is a 'supernet-subnet 1', expected a 'supernet-checkpoint 1'");
+                "is a 'supernet-subnet 1', expected a 'supernet-checkpoint 2'");
     forge(f, is, NULL);
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
                 "its metadata lack 'state'");
@@ -278,7 +288,7 @@ static void forge_line(struct fixture *f, const char *from, const char *to,
     char text[4096];
     snprintf(text, sizeof text, "%.*s%s%s%s", (int)(at - state), state, to,
              at + strlen(from), more);
-    forge(f, "supernet-checkpoint 1", text);
+    forge(f, "supernet-checkpoint 2", text);
     sn_tensor_file_close(&file);
 }
 
@@ -288,10 +298,6 @@ static void phases_need_their_parts(void **state)
     struct fixture *f = fixture("parts");
     struct sn_checkpoint *got = calloc(1, sizeof *got);
     struct sn_error note;
-    save(f);
-    forge_line(f, "phase=0", "phase=0", "");
-    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
-                "a checkpoint of a search without its logits");
     save(f);
     forge_line(f, "phase=0", "phase=1", "");
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
@@ -360,14 +366,31 @@ static void another_net_is_refused(void **state)
 
     wider.stage[0].width = 16;
     check_ok(sn_supernet_init(&net, &wider, 1, &f->err), &f->err);
-    check_fails(sn_checkpoint_weights(file, &net, &f->err), &f->err,
+    check_fails(sn_checkpoint_weights(file, &net, &f->kept, &f->err), &f->err,
                 SN_ERR_INPUT, "checkpoint.safetensors");
     sn_supernet_release(&net);
 
     fewer.stage[0].block[0].n_op = 1;
     check_ok(sn_supernet_init(&net, &fewer, 1, &f->err), &f->err);
-    check_fails(sn_checkpoint_weights(file, &net, &f->err), &f->err,
-                SN_ERR_INPUT, "options, the space");
+    check_fails(sn_checkpoint_weights(file, &net, &f->kept, &f->err), &f->err,
+                SN_ERR_INPUT, "arrays, the net needs");
+    sn_supernet_release(&net);
+
+    /* another mode keeps other things, another space more of them */
+    const struct {
+        const char *name;
+        int n;
+        const char *text;
+    } kept[] = {{"other.value", VALUES, "'other.value': is missing"},
+                {"mode.value", VALUES - 1, "mode.value"}};
+    check_ok(sn_supernet_init(&net, &f->space, 1, &f->err), &f->err);
+    for (int i = 0; i < 2; i++) {
+        struct sn_search_arrays other = f->kept;
+        other.item[0].name = kept[i].name;
+        other.item[0].n = kept[i].n;
+        check_fails(sn_checkpoint_weights(file, &net, &other, &f->err), &f->err,
+                    SN_ERR_INPUT, kept[i].text);
+    }
     sn_supernet_release(&net);
     sn_checkpoint_close(file);
 
@@ -378,7 +401,7 @@ static void another_net_is_refused(void **state)
     check_ok(sn_checkpoint_open(&file, got, &f->dir, &note, &f->err), &f->err);
     assert_true(sn_arch_equal(&got->arch, &f->at.arch));
     check_ok(sn_supernet_init(&net, &fewer, 1, &f->err), &f->err);
-    check_fails(sn_checkpoint_weights(file, &net, &f->err), &f->err,
+    check_fails(sn_checkpoint_weights(file, &net, NULL, &f->err), &f->err,
                 SN_ERR_INPUT, "arrays, the net needs");
     sn_supernet_release(&net);
     sn_checkpoint_close(file);

@@ -81,6 +81,25 @@ verdict 'a cap on memory changes no bit' $?
     cmp parts/values.csv parts3/values.csv
 verdict 'blocks in parts: one result at any thread count' $?
 
+# Another mode of search keeps other things, to the bit as well.
+path=(-s search.mode=single-path -s baseline.train=cost-only -s train.epochs=1)
+result_of() { # RUN: what its search and training left
+    cat "$1"/{arch.txt,subnet.safetensors,supernet.safetensors,values.csv} \
+        "$1"/steps.jsonl
+}
+"$supernet" train tiny.ini -q -j 1 "${path[@]}" -o path >out 2>&1 &&
+    grep -q '"mu":' path/steps.jsonl &&
+    ! cmp -s path/values.csv one/values.csv &&
+    "$supernet" train tiny.ini -q -j 3 -o path3 "${path[@]}" >out 2>&1 &&
+    cmp <(result_of path) <(result_of path3)
+verdict 'single-path: 3 threads give the bits of 1' $?
+"$supernet" train tiny.ini -q -j 1 "${path[@]}" -s run.bn_group=16 -o path16 \
+    >out 2>&1 &&
+    "$supernet" train tiny.ini -q -j 2 "${path[@]}" -s run.bn_group=16 \
+        -o both16 >out 2>&1 &&
+    cmp <(result_of path16) <(result_of both16)
+verdict 'single-path: groups of half a batch at any thread count' $?
+
 # Groups with batch-norm statistics of their own: another result, of one seed.
 "$supernet" train tiny.ini -q -j 2 -s run.bn_group=32 -o whole >out 2>&1 &&
     same whole
@@ -132,6 +151,23 @@ verdict "5 kills (were $kills)" $?
 [ -e killed/config.ini ] || "$supernet" train tiny.ini -q -j 1 -o killed >out 2>&1
 "$supernet" train --resume killed -q -j 2 >out 2>&1 && same killed
 verdict 'killed five times and gone on with: the same files' $?
+
+kills=0
+for share in 20 45 70; do # of the time the whole takes
+    if [ -e pathkilled/config.ini ]; then
+        command=("$supernet" train --resume pathkilled -q -j 2)
+    else
+        rm -rf pathkilled
+        command=("$supernet" train tiny.ini -q -j 2 "${path[@]}" -o pathkilled)
+    fi
+    killed_after $((took * share / 100)) "${command[@]}"
+    [ $? -eq 137 ] && kills=$((kills + 1))
+done
+[ -e pathkilled/config.ini ] ||
+    "$supernet" train tiny.ini -q -j 1 "${path[@]}" -o pathkilled >out 2>&1
+"$supernet" train --resume pathkilled -q -j 2 >out 2>&1
+[ $kills -gt 0 ] && cmp <(result_of path) <(result_of pathkilled)
+verdict "single-path: killed $kills times and gone on with" $?
 
 # Interrupted: the step is finished, a checkpoint saved, the way on told.
 for signal in INT TERM; do

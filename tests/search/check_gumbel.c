@@ -368,13 +368,11 @@ static double search(struct lab *lab, struct dice *dice, loss_fn *loss,
     double gate[SN_MAX_OPTIONS], dgate[SN_MAX_OPTIONS], p[SN_MAX_OPTIONS];
     double expected = 0.0;
     int seen = 0;
-    g->total_updates = updates;
-    g->warmup_updates = updates / 4;
+    const int warmup = updates / 4;
     for (int step = 0; step < updates; step++) {
-        const bool frozen = step < g->warmup_updates;
-        const double t = frozen ? 0.0
-                                : (double)(step - g->warmup_updates) /
-                                      (double)(updates - g->warmup_updates);
+        const bool frozen = step < warmup;
+        const double t =
+            frozen ? 0.0 : (double)(step - warmup) / (double)(updates - warmup);
         sn_gumbel_gates(g, (uint32_t)step, sn_gumbel_tau(t), gate);
         loss(lab, dice, gate, worth, dgate);
         sn_gumbel_update(g, gate, dgate, 2.0, t, frozen);

@@ -255,6 +255,8 @@ static void rows_have_ranges(void **state)
     assert_true(search.lr == 0.1 && search.lr_warmup == 0.15);
     assert_true(search.warmup == 0.25 && search.arch_split == 0.2);
     assert_int_equal(search.penalty, SN_PENALTY_PI);
+    set(&sn_search_options, &search, "mode", "single-path");
+    assert_int_equal(search.mode, SN_SEARCH_PATH);
     set(&sn_search_options, &search, "mode", "none");
     assert_int_equal(search.mode, SN_SEARCH_NONE);
     set(&sn_search_options, &search, "penalty", "log");
