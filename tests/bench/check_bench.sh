@@ -135,6 +135,63 @@ refuses 3 'cannot be opened' step --arch nowhere.txt
 echo 'supernet-arch 7' >bad.txt
 refuses 2 'bad.txt:1:' step --arch bad.txt
 
+# ---- search ----
+
+"$bin/search" --batch 2 --steps 1 --threads 2 --json >out 2>err &&
+    grep -qE '^\{"batch": 2, .*"plain_ms": [0-9.]+, .*"ratio": [0-9.]+, .*"epoch_ratio": [0-9.]+\}$' out
+ended 'search --json' out err
+refuses 2 'unknown flag `--frob`' search --frob
+refuses 2 '--batch: `0` is no value for it' search --batch 0
+
+# ---- evidence ----
+
+cat >tiny.ini <<INI
+[data]
+set = scenes
+train = 300
+test = 20
+size = 16
+val = 0.2
+[target]
+file = $root/configs/targets/ne-1s.ini
+[space]
+stem = 8
+stem_stride = 2
+head = none
+[stage.1]
+width = 16
+depth = 1..2*
+[search]
+mode = single-path
+epochs = 1
+batch = 16
+[train]
+epochs = 1
+batch = 16
+[baseline]
+train = cost-only
+INI
+"${bin%/bench}/supernet" train tiny.ini -q -o run >out 2>err
+ended 'a run to look at' err
+"$bin/evidence" --run run --cases 6 --seconds 0.01 --threads 1 >first 2>err
+ended evidence err
+for word in '6 random nets' '^halves ' '^trapezoid +[0-9]+ ' '^active ' '^inactive ' \
+    '^gumbel +[0-9]+ ' '^reinforce +[0-9]+ ' '^macs ' '^latency '; do
+    grep -qE "$word" first
+    verdict "evidence: $word" $?
+done
+"$bin/evidence" --run run --cases 6 --seconds 0.01 --threads 2 >again 2>err &&
+    cmp -s first again
+ended 'evidence: goes on from what is kept: nothing is left to do' again err
+"$bin/evidence" --run run --cases 8 --seconds 0.01 --threads 2 >more 2>err &&
+    grep -q '8 random nets' more && [ "$(grep ^gumbel more | cut -c1-26)" = \
+    "$(grep ^gumbel first | cut -c1-26)" ]
+ended 'evidence: more cases, the same tables' more err
+refuses 2 'expected --run RUN' evidence
+refuses 3 'nowhere' evidence --run nowhere
+echo broken >run/evidence.safetensors
+refuses 3 'evidence.safetensors' evidence --run run
+
 # ---- the peers ----
 
 if "$bin/peers/dnnl" --version >version 2>err; then
