@@ -26,6 +26,7 @@ struct sn_cli {
     int top; /* --top, 0: not given */
     const char *resume, *latency, *split, *confusion, *format, *target;
     const char *device, *dtype;            /* rows of a measurement file */
+    const char *nets, *column;             /* whole nets, their latency */
     int batch;                             /* --batch, 0: not given */
     const char *defaults[SN_CLI_MAX_OVER]; /* --default */
     int n_defaults;

@@ -9,6 +9,21 @@
 #include "cli/cli.h"
 #include "job/fit_device.h"
 
+static json_t *nets_json(const struct sn_fit_nets *n)
+{
+    const struct sn_score *s = &n->score[n->kind];
+    json_t *forms = json_object();
+    for (int k = 0; k < SN_NETS_KINDS; k++)
+        if (n->tried[k])
+            json_object_set_new(forms, sn_nets_kind_name((sn_nets_kind)k),
+                                json_real(n->score[k].mape));
+    return json_pack("{s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:f, s:o}", "nets",
+                     n->nets, "units", n->units, "form",
+                     sn_nets_kind_name(n->kind), "mape", s->mape, "within_10",
+                     s->within, "worst", s->worst, "spearman", s->spearman,
+                     "kendall", s->kendall, "mape_of", forms);
+}
+
 static char *report_json(const struct sn_fit_result *r, const char *output)
 {
     json_t *classes = json_array();
@@ -29,10 +44,11 @@ static char *report_json(const struct sn_fit_result *r, const char *output)
                       "mape_of", families));
     }
     json_t *o = json_pack(
-        "{s:o, s:o, s:o, s:o}", "device",
+        "{s:o, s:o, s:o, s:o, s:o}", "device",
         sn_json_name(sn_estimator_device(r->estimator)), "dtype",
         sn_json_name(sn_estimator_dtype(r->estimator)), "file",
-        output ? sn_json_name(output) : json_null(), "classes", classes);
+        output ? sn_json_name(output) : json_null(), "classes", classes, "nets",
+        r->nets.nets ? nets_json(&r->nets) : json_null());
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(o);
@@ -57,6 +73,24 @@ static void add_class(struct sn_text *t, const struct sn_fit_class *c)
     sn_text_add(t, "\n");
 }
 
+static void add_nets(struct sn_text *t, const struct sn_fit_nets *n)
+{
+    const struct sn_score *s = &n->score[n->kind];
+    sn_text_add(t, "%-10s %6d  %-9s", "nets", n->nets,
+                sn_nets_kind_name(n->kind));
+    if (n->nets < 2) {
+        sn_text_add(t, "  one net: nothing to compare with\n");
+        return;
+    }
+    sn_text_add(t, " %7.2f %% %7.1f %% %8.1f %% %9.4f  ", 100 * s->mape,
+                100 * s->within, 100 * s->worst, s->spearman);
+    for (int k = 0; k < SN_NETS_KINDS; k++)
+        if (n->tried[k])
+            sn_text_add(t, " %s %.2f %%", sn_nets_kind_name((sn_nets_kind)k),
+                        100 * n->score[k].mape);
+    sn_text_add(t, ", Kendall %.4f\n", s->kendall);
+}
+
 static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
                        struct sn_error *err)
 {
@@ -73,6 +107,8 @@ static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
                 "MAPE of each, on rows it had not seen");
     for (int i = 0; i < r->report.classes; i++)
         add_class(&t, &r->report.item[i]);
+    if (r->nets.nets)
+        add_nets(&t, &r->nets);
     if (a->dir)
         sn_text_add(&t, "file     %s\n", a->dir);
     return sn_cli_print_text(&t, err);
@@ -81,6 +117,9 @@ static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
 sn_status sn_cli_fit(const struct sn_cli *a, struct sn_error *err)
 {
     struct sn_fit_result r;
+    if (!a->operand && !a->nets)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "fit: expected OPS.csv, or --nets NETS.csv");
     const char **path = malloc(((size_t)a->n_more + 1) * sizeof *path);
     if (!path)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for names of files");
@@ -88,12 +127,14 @@ sn_status sn_cli_fit(const struct sn_cli *a, struct sn_error *err)
     for (int i = 0; i < a->n_more; i++)
         path[i + 1] = a->more[i];
     const struct sn_fit_request q = {.path = path,
-                                     .n_path = a->n_more + 1,
+                                     .n_path = a->operand ? a->n_more + 1 : 0,
                                      .want = {.device = a->device,
                                               .dtype = a->dtype,
                                               .batch = a->batch,
                                               .defaults = a->defaults,
                                               .n_defaults = a->n_defaults},
+                                     .nets = a->nets,
+                                     .column = a->column,
                                      .output = a->dir,
                                      .seed = 1};
     if (a->threads)

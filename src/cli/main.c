@@ -40,7 +40,7 @@ static const struct command commands[] = {
      "every key with default, unit, range and meaning", sn_cli_config},
     {"derive", "RUN", false, NULL, "lJ",
      "another net from a finished search, for another latency", sn_cli_derive},
-    {"fit", "OPS.csv", false, "OPS.csv...", "oDdbmJ",
+    {"fit", "OPS.csv", true, "OPS.csv...", "oDdbmnYJ",
      "an estimator of a device, from operators measured on it", sn_cli_fit},
     {"estimate", "ARCH|RUN|MODEL", false, NULL, "GJ",
      "what a net costs on a device, part by part", sn_cli_estimate},
@@ -103,6 +103,9 @@ static const struct flag flags[] = {
      "no pre-processing: it takes normalised floats"},
     {"device", 'D', false, "NAME", false, "only rows of this device"},
     {"dtype", 'd', false, "NAME", false, "only rows of this data type"},
+    {"nets", 'n', false, "FILE", false, "a CSV of whole nets as well"},
+    {"column", 'Y', false, "NAME", false,
+     "where the nets' latency stands; latency_us"},
     {"batch", 'b', false, "N", false, "only rows of this batch"},
     {"default", 'm', false, "COLUMN=VALUE", false,
      "for fields that are empty or missing; may be repeated"},
@@ -349,6 +352,12 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return SN_OK;
     case 'd':
         a->dtype = argument;
+        return SN_OK;
+    case 'n':
+        a->nets = argument;
+        return SN_OK;
+    case 'Y':
+        a->column = argument;
         return SN_OK;
     case 'b':
         return read_count(&a->batch, "--batch", argument, 1 << 20, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "target/net_csv.h"
 
 enum { FILES_MAX = 64, FOLDS = 5 };
 
@@ -16,6 +17,7 @@ struct fitting {
     int tables;
     const struct sn_unit **unit; /* owned, [n] */
     double *us;                  /* owned, [n] */
+    struct sn_net_table nets;
     int n;
     struct sn_error *err;
 };
@@ -119,19 +121,40 @@ static sn_status join_notes(const struct fitting *f, char **notes)
 
 /* ---- the whole ---- */
 
+static sn_status fit_nets(struct fitting *f, struct sn_fit_result *r)
+{
+    const struct sn_sums nets = sn_net_table_sums(&f->nets);
+    if (!f->request->nets)
+        return SN_OK;
+    return sn_estimator_fit_nets(r->estimator, &r->nets, &nets, FOLDS,
+                                 f->request->seed, f->err);
+}
+
 static sn_status fit(struct fitting *f, struct sn_fit_result *r)
 {
-    struct sn_fit_options o = {.seed = f->request->seed, .folds = FOLDS};
+    const struct sn_fit_request *q = f->request;
+    struct sn_fit_options o = {.seed = q->seed,
+                               .folds = FOLDS,
+                               .device = q->want.device ? q->want.device : "",
+                               .dtype = q->want.dtype ? q->want.dtype : ""};
     SN_TRY(read_tables(f));
-    SN_TRY(only_word(f, device_of, "device", &o.device));
-    SN_TRY(only_word(f, dtype_of, "dtype", &o.dtype));
+    if (q->nets)
+        SN_TRY(sn_net_table_read(&f->nets, q->nets, q->column, q->want.device,
+                                 f->err));
+    if (f->tables) {
+        SN_TRY(only_word(f, device_of, "device", &o.device));
+        SN_TRY(only_word(f, dtype_of, "dtype", &o.dtype));
+    } else if (!*o.device) {
+        o.device = f->nets.device;
+    }
     SN_TRY(join_rows(f));
     SN_TRY(join_notes(f, &r->notes));
     const struct sn_fit_rows rows = {.unit = f->unit, .us = f->us, .n = f->n};
     SN_TRY(sn_estimator_fit(&r->estimator, &r->report, &rows, &o, f->err));
-    if (!f->request->output)
+    SN_TRY(fit_nets(f, r));
+    if (!q->output)
         return SN_OK;
-    return sn_estimator_save(r->estimator, f->request->output, f->err);
+    return sn_estimator_save(r->estimator, q->output, f->err);
 }
 
 sn_status sn_fit_device(struct sn_fit_result *result,
@@ -147,6 +170,7 @@ sn_status sn_fit_device(struct sn_fit_result *result,
     const sn_status rc = fit(f, &found);
     for (int it = 0; it < f->tables; it++)
         sn_unit_table_release(&f->table[it]);
+    sn_net_table_release(&f->nets);
     free(f->unit);
     free(f->us);
     free(f);
@@ -161,6 +185,7 @@ void sn_fit_result_release(struct sn_fit_result *result)
 {
     sn_estimator_destroy(result->estimator);
     sn_fit_report_release(&result->report);
+    sn_fit_nets_release(&result->nets);
     free(result->notes);
     *result = (struct sn_fit_result){0};
 }

@@ -7,9 +7,11 @@
 #include "target/unit_csv.h"
 
 struct sn_fit_request {
-    const char *const *path; /* operator CSVs, [n_path] */
+    const char *const *path; /* operator CSVs, [n_path]; none with nets */
     int n_path;
     struct sn_unit_want want; /* which rows of them */
+    const char *nets;         /* a CSV of whole nets, or NULL */
+    const char *column;       /* their latency's, or NULL */
     const char *output;       /* the .est file; NULL: none is written */
     uint64_t seed;
 };
@@ -17,6 +19,7 @@ struct sn_fit_request {
 struct sn_fit_result {
     struct sn_estimator *estimator;
     struct sn_fit_report report;
+    struct sn_fit_nets nets; /* where there were any */
     char *notes; /* lines about the files, "" where there are none */
 };
 

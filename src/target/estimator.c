@@ -78,7 +78,8 @@ struct sn_estimate sn_estimator_predict(const struct sn_estimator *e,
     struct sn_estimate found = {0};
     float x[SN_FEATURES];
     SN_CHECK(m->present);
-    found.seconds = 1e-6 * bounded_exp(predict(m, u, x));
+    found.seconds =
+        1e-6 * sn_correct(&e->nets, u, bounded_exp(predict(m, u, x)));
     for (int i = 1; i < SN_FEATURES; i++) { /* 0 is the prior itself */
         const double under = (double)(m->low[i] - x[i]);
         const double over = (double)(x[i] - m->high[i]);
@@ -89,6 +90,11 @@ struct sn_estimate sn_estimator_predict(const struct sn_estimator *e,
         }
     }
     return found;
+}
+
+double sn_estimator_constant(const struct sn_estimator *e)
+{
+    return 1e-6 * e->nets.constant;
 }
 
 void sn_class_release(struct sn_class_model *m)
@@ -102,6 +108,8 @@ void sn_estimator_destroy(struct sn_estimator *e)
 {
     for (int i = 0; e && i < SN_UNIT_OPS; i++)
         sn_class_release(&e->model[i]);
+    if (e)
+        sn_correction_release(&e->nets);
     free(e);
 }
 
@@ -139,6 +147,23 @@ static uint64_t hash_boost(uint64_t h, const struct sn_boost *b)
     return h;
 }
 
+static uint64_t hash_correction(uint64_t h, const struct sn_correction *c)
+{
+    h = hash(h, &c->gain, sizeof c->gain);
+    h = hash(h, &c->constant, sizeof c->constant);
+    h = hash(h, &c->offset, sizeof c->offset);
+    h = hash(h, c->share, sizeof c->share);
+    for (int i = 0; i < c->points; i++) {
+        const struct sn_unit *u = &c->point[i].unit;
+        const int x[] = {(int)u->op, u->cin,      u->cout,   u->h,      u->w,
+                         u->k,       u->stride,   u->groups, u->mid,    u->se,
+                         u->batch,   (int)u->act, u->skip,   u->expands};
+        h = hash(h, x, sizeof x);
+        h = hash(h, &c->beta[i], sizeof c->beta[i]);
+    }
+    return h;
+}
+
 uint64_t sn_estimator_hash(const struct sn_estimator *e)
 {
     uint64_t h = 0xcbf29ce484222325u;
@@ -156,5 +181,5 @@ uint64_t sn_estimator_hash(const struct sn_estimator *e)
                  3 * (size_t)m->ridge.columns * sizeof *m->ridge.mean);
         h = hash_boost(h, &m->boost);
     }
-    return h;
+    return hash_correction(h, &e->nets);
 }

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "regress/score.h"
+#include "target/correction.h"
 #include "target/unit.h"
 
 /* How a class is predicted. */
@@ -45,6 +46,9 @@ bool sn_estimator_has(const struct sn_estimator *e, sn_unit_op op);
 /* Predicts a unit whose op there is a class for.  Serial, keeps no state. */
 struct sn_estimate sn_estimator_predict(const struct sn_estimator *e,
                                         const struct sn_unit *u);
+
+/* Seconds that a net takes beside its units: a net is their sum and this. */
+double sn_estimator_constant(const struct sn_estimator *e);
 
 /* A number that differs where predictions may: of all that is in the file. */
 uint64_t sn_estimator_hash(const struct sn_estimator *e);
@@ -84,13 +88,36 @@ struct sn_fit_report {
     struct sn_fit_class item[SN_UNIT_OPS];
 };
 
-/* Fits a class per op of the rows.  The same rows in the same order give the
- * same bits at any number of threads.  SN_ERR_MEMORY. */
+/* Fits a class per op of the rows (there may be none).  The same rows in the
+ * same order give the same bits at any number of threads.  SN_ERR_MEMORY. */
 sn_status sn_estimator_fit(struct sn_estimator **e,
                            struct sn_fit_report *report,
                            const struct sn_fit_rows *rows,
                            const struct sn_fit_options *options,
                            struct sn_error *err);
+
+/* How whole nets came out; scores are of nets that the fit had not seen. */
+struct sn_fit_nets {
+    int nets, units;
+    sn_nets_kind kind;         /* the winner */
+    bool tried[SN_NETS_KINDS]; /* some need more nets than there are */
+    struct sn_score score[SN_NETS_KINDS];
+    double *measured, *predicted; /* owned, one block, [nets] each */
+};
+
+/* `sum`, `affine`, `kriged`. */
+const char *sn_nets_kind_name(sn_nets_kind kind);
+
+/* Takes in what whole nets say, in the form that predicts nets it has not seen
+ * best.  Ops of the nets' units that the estimator has no class for get the
+ * roofline that the nets themselves tell of.  SN_ERR_MEMORY. */
+sn_status sn_estimator_fit_nets(struct sn_estimator *e,
+                                struct sn_fit_nets *report,
+                                const struct sn_sums *nets, int folds,
+                                uint64_t seed, struct sn_error *err);
+
+/* Takes one that is all zero as well. */
+void sn_fit_nets_release(struct sn_fit_nets *report);
 
 /* Takes one that is all zero as well. */
 void sn_fit_report_release(struct sn_fit_report *report);

@@ -254,8 +254,7 @@ static sn_status fit_class(struct sn_class_model *m, struct sn_fit_class *c,
     return SN_OK;
 }
 
-/* The order of the rows: Fisher and Yates, drawn from the seed. */
-static void shuffle(int *order, int n, uint64_t seed)
+void sn_shuffle(int *order, int n, uint64_t seed)
 {
     const struct sn_rng rng = sn_rng_make(seed, SN_RNG_FIT);
     for (int i = 0; i < n; i++)
@@ -301,12 +300,13 @@ sn_status sn_estimator_fit(struct sn_estimator **e,
 {
     struct sn_fit_report found = {0};
     struct sn_estimator *made = calloc(1, sizeof *made);
-    int *order = malloc((size_t)rows->n * sizeof *order);
+    int *order = malloc(((size_t)rows->n + 1) * sizeof *order);
     sn_status rc = made && order ? SN_OK : no_memory(rows->n, err);
     if (rc == SN_OK) {
         snprintf(made->device, sizeof made->device, "%s", options->device);
         snprintf(made->dtype, sizeof made->dtype, "%s", options->dtype);
-        shuffle(order, rows->n, options->seed);
+        made->nets.gain = 1.0;
+        sn_shuffle(order, rows->n, options->seed);
         rc = fit_classes(made, &found, rows, order, options, err);
     }
     free(order);

@@ -5,6 +5,7 @@
 
 #include "regress/boost.h"
 #include "regress/linear.h"
+#include "target/correction.h"
 #include "target/estimator.h"
 #include "target/features.h"
 
@@ -23,6 +24,7 @@ struct sn_class_model {
 struct sn_estimator {
     char device[SN_DEVICE_TEXT], dtype[SN_DEVICE_TEXT];
     struct sn_class_model model[SN_UNIT_OPS];
+    struct sn_correction nets; /* of whole nets; gain 1 where there is none */
 };
 
 /* Microseconds of a unit by one class's model. */
@@ -30,5 +32,8 @@ double sn_class_predict(const struct sn_class_model *m,
                         const struct sn_unit *u);
 
 void sn_class_release(struct sn_class_model *m);
+
+/* A random order [n]: Fisher and Yates, drawn from the seed. */
+void sn_shuffle(int *order, int n, uint64_t seed);
 
 #endif

@@ -5,7 +5,9 @@
  *      "within", "spearman", "prior": {TERM: us, ..., LANES: n, ...},
  *      "low": [], "high": [], and of its family
  *      "ridge": {"bias", "mean": [], "scale": [], "weight": []}
- *      "boost": {"bias", "trees": [[column, edge, left, value, ...], ...]}}}}
+ *      "boost": {"bias", "trees": [[column, edge, left, value, ...], ...]}}},
+ *    "nets": {"gain", "constant", "offset", "share": [],
+ *             "points": [[op, cin, cout, ..., beta], ...]}}
  *
  * What is read is checked so that predicting with it cannot fail: every index
  * in range, children behind their parent, every number finite; and it must have
@@ -115,6 +117,52 @@ static json_t *class_json(const struct sn_class_model *m)
     return o;
 }
 
+/* The whole numbers of a point's unit, in the order of files. */
+static const struct {
+    size_t offset;
+    int least, most;
+} numbers_of[] = {{offsetof(struct sn_unit, cin), 1, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, cout), 1, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, h), 1, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, w), 1, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, k), 1, 1024},
+                  {offsetof(struct sn_unit, stride), 1, 1024},
+                  {offsetof(struct sn_unit, groups), 1, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, mid), 0, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, se), 0, SN_UNIT_EXTENT_MAX},
+                  {offsetof(struct sn_unit, batch), 1, SN_UNIT_EXTENT_MAX}};
+
+enum {
+    UNIT_NUMBERS = sizeof numbers_of / sizeof *numbers_of,
+    POINT_NUMBERS = UNIT_NUMBERS + 5 /* op, act, skip, expands; beta */
+};
+
+static json_t *point_json(const struct sn_unit *u, double beta)
+{
+    json_t *o = json_array();
+    json_array_append_new(o, json_integer(u->op));
+    json_array_append_new(o, json_integer(u->act));
+    json_array_append_new(o, json_integer(u->skip));
+    json_array_append_new(o, json_integer(u->expands));
+    for (int i = 0; i < UNIT_NUMBERS; i++)
+        json_array_append_new(
+            o, json_integer(
+                   *(const int *)((const char *)u + numbers_of[i].offset)));
+    json_array_append_new(o, json_real(beta));
+    return o;
+}
+
+static json_t *correction_json(const struct sn_correction *c)
+{
+    json_t *points = json_array();
+    for (int i = 0; i < c->points; i++)
+        json_array_append_new(points,
+                              point_json(&c->point[i].unit, c->beta[i]));
+    return json_pack("{s:f, s:f, s:f, s:o, s:o}", "gain", c->gain, "constant",
+                     c->constant, "offset", c->offset, "share",
+                     reals(c->share, SN_LIKES), "points", points);
+}
+
 static const char *hash_text(char buf[HASH_TEXT], const struct sn_estimator *e)
 {
     snprintf(buf, HASH_TEXT, "%016" PRIx64, sn_estimator_hash(e));
@@ -130,10 +178,11 @@ sn_status sn_estimator_save(const struct sn_estimator *e, const char *path,
         if (e->model[i].present)
             json_object_set_new(classes, sn_unit_op_name((sn_unit_op)i),
                                 class_json(&e->model[i]));
-    json_t *root = json_pack(
-        "{s:s, s:i, s:o, s:o, s:s, s:o}", "format", EST_FORMAT, "version",
-        VERSION, "device", sn_json_name(e->device), "dtype",
-        sn_json_name(e->dtype), "hash", hash_text(hash, e), "classes", classes);
+    json_t *root =
+        json_pack("{s:s, s:i, s:o, s:o, s:s, s:o, s:o}", "format", EST_FORMAT,
+                  "version", VERSION, "device", sn_json_name(e->device),
+                  "dtype", sn_json_name(e->dtype), "hash", hash_text(hash, e),
+                  "classes", classes, "nets", correction_json(&e->nets));
     return sn_json_write_exact(path, root, err);
 }
 
@@ -386,13 +435,66 @@ static sn_status read_classes(struct sn_estimator *e, json_t *root,
     return SN_OK;
 }
 
+static sn_status read_point(const struct reader *r, const json_t *list,
+                            struct sn_unit *u, double *beta)
+{
+    const int most[] = {SN_UNIT_OPS - 1, SN_UNIT_ACTS - 1, 1, 1};
+    double x[POINT_NUMBERS];
+    for (size_t i = 0; i < POINT_NUMBERS; i++) {
+        const json_t *item = json_array_get(list, i);
+        const int least = i < 4 ? 0 : numbers_of[i < 14 ? i - 4 : 0].least;
+        const int top = i < 4 ? most[i] : numbers_of[i < 14 ? i - 4 : 0].most;
+        const bool is_beta = i + 1 == POINT_NUMBERS;
+        x[i] = json_is_number(item) ? json_number_value(item) : (double)NAN;
+        if (is_beta ? !(fabs(x[i]) <= REAL_MAX)
+                    : !(x[i] >= least && x[i] <= top && x[i] == floor(x[i])))
+            return wrong(r, "points", "the numbers of a unit");
+    }
+    *u = (struct sn_unit){.op = (sn_unit_op)x[0],
+                          .act = (sn_unit_act)x[1],
+                          .skip = x[2] > 0,
+                          .expands = x[3] > 0};
+    for (int i = 0; i < UNIT_NUMBERS; i++)
+        *(int *)((char *)u + numbers_of[i].offset) = (int)x[4 + i];
+    *beta = x[POINT_NUMBERS - 1];
+    return SN_OK;
+}
+
+static sn_status read_correction(struct reader *r, const json_t *o,
+                                 struct sn_correction *c)
+{
+    const json_t *points = json_object_get(o, "points");
+    const size_t n = json_array_size(points);
+    r->class = "of nets";
+    SN_TRY(real_in(r, o, "gain", 1e-9, 1e9, &c->gain));
+    SN_TRY(real_in(r, o, "constant", -REAL_MAX, REAL_MAX, &c->constant));
+    SN_TRY(real_in(r, o, "offset", 0, REAL_MAX, &c->offset));
+    SN_TRY(numbers(r, o, "share", SN_LIKES, c->share));
+    if (!json_is_array(points) || n > 1 << 20)
+        return wrong(r, "points", "a list");
+    c->point = malloc((n + 1) * sizeof *c->point);
+    c->beta = malloc((n + 1) * sizeof *c->beta);
+    if (!c->point || !c->beta)
+        return sn_fail(r->err, SN_ERR_MEMORY, "%s: no memory for its points",
+                       r->path);
+    for (size_t i = 0; i < n; i++) {
+        struct sn_unit u = {0};
+        SN_TRY(read_point(r, json_array_get(points, i), &u, &c->beta[i]));
+        c->point[i] = sn_point_make(&u);
+    }
+    c->points = (int)n;
+    return SN_OK;
+}
+
 static sn_status read_estimator(struct sn_estimator *e, json_t *root,
                                 const char *path, struct sn_error *err)
 {
     char hash[HASH_TEXT];
     const char *written;
+    struct reader r = {.path = path, .err = err};
     SN_TRY(read_head(e, root, path, err));
     SN_TRY(read_classes(e, root, path, err));
+    SN_TRY(read_correction(&r, json_object_get(root, "nets"), &e->nets));
     SN_TRY(sn_json_get_text(root, "hash", &written, path, err));
     if (strcmp(hash_text(hash, e), written) != 0)
         return sn_fail(err, SN_ERR_INPUT,

@@ -39,12 +39,26 @@ expect 3 "found no row of device 'drawn' of dtype 'fp16'" fit ops.csv --device d
 expect 3 "of batch 2 that is" fit ops.csv --device drawn --batch 2
 expect 2 'expected COLUMN=VALUE; did you mean .in_dram' fit ops.csv --default in_dran=1
 expect 3 'gone.csv: cannot be opened' fit gone.csv
-expect 2 'fit: expected OPS.csv' fit
+expect 2 'fit: expected OPS.csv, or --nets' fit
 expect 1 'gone/a.est' fit ops.csv --device drawn -o gone/a.est
 printf 'op,cin,latency_us\nconv,x,1\n' >bad.csv
 expect 3 "bad.csv:2: cin: found 'x', expected a number" fit bad.csv -o d.est
 [ ! -e d.est ]
 verdict 'nothing is written of a bad file' $?
+
+# ---- whole nets ----
+awk 'BEGIN {
+    print "input,arch,latency_ms"
+    for (i = 0; i < 30; i++) {
+        c = 8 + 8 * (i % 5); e = 1 + i % 4
+        ms = 1 + c * e * 0.01
+        printf "32x32x3,conv k3 s2 c16;ibn k3 e%d s1 c%d;gap;fc c10,%g\n", e, c, ms
+    }
+}' >nets.csv
+shows '^nets +30 +[a-z]+ +[0-9.]+ % .*, Kendall 0' fit --nets nets.csv -o n.est
+shows '"form": "' fit ops.csv --device drawn --nets nets.csv --json
+expect 2 "found no column 'speed_ms'" fit --nets nets.csv --column speed_ms
+expect 3 'gone.csv: cannot be opened' fit --nets gone.csv
 
 # ---- real devices ----
 data=$root/../shared/data/latency
