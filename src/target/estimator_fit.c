@@ -254,7 +254,7 @@ static sn_status fit_class(struct sn_class_model *m, struct sn_fit_class *c,
     return SN_OK;
 }
 
-void sn_shuffle(int *order, int n, uint64_t seed)
+void sn_fit_order(int *order, int n, uint64_t seed)
 {
     const struct sn_rng rng = sn_rng_make(seed, SN_RNG_FIT);
     for (int i = 0; i < n; i++)
@@ -306,7 +306,7 @@ sn_status sn_estimator_fit(struct sn_estimator **e,
         snprintf(made->device, sizeof made->device, "%s", options->device);
         snprintf(made->dtype, sizeof made->dtype, "%s", options->dtype);
         made->nets.gain = 1.0;
-        sn_shuffle(order, rows->n, options->seed);
+        sn_fit_order(order, rows->n, options->seed);
         rc = fit_classes(made, &found, rows, order, options, err);
     }
     free(order);

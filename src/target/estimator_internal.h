@@ -34,6 +34,6 @@ double sn_class_predict(const struct sn_class_model *m,
 void sn_class_release(struct sn_class_model *m);
 
 /* A random order [n]: Fisher and Yates, drawn from the seed. */
-void sn_shuffle(int *order, int n, uint64_t seed);
+void sn_fit_order(int *order, int n, uint64_t seed);
 
 #endif

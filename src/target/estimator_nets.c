@@ -239,7 +239,7 @@ sn_status sn_estimator_fit_nets(struct sn_estimator *e,
     }
     found.measured = block;
     found.predicted = block + n;
-    sn_shuffle(order, nets->n, seed);
+    sn_fit_order(order, nets->n, seed);
     for (size_t i = 0; i < n; i++) {
         part_add(&all, nets, order[i]);
         found.measured[i] = nets->us[order[i]];
