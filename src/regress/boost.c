@@ -408,11 +408,32 @@ sn_status sn_boost_fit(struct sn_boost *b, const float *x, const double *y,
                               options->trees, rows, columns);
 }
 
+/* Walks of several trees at once: a step of one waits for memory and for its
+ * comparison, and the steps of the others fill the time.  A leaf stays where it
+ * is until all have arrived. */
 double sn_boost_predict(const struct sn_boost *b, const float *x)
 {
+    enum { TOGETHER = 8 };
     double y = b->bias;
-    for (int it = 0; it < b->trees; it++)
-        y += tree_value(b->node + b->root[it], x);
+    for (int it = 0; it < b->trees; it += TOGETHER) {
+        const int left = b->trees - it;
+        const int n = left < TOGETHER ? left : TOGETHER;
+        int at[TOGETHER] = {0};
+        for (bool moves = true; moves;) {
+            moves = false;
+            for (int j = 0; j < n; j++) {
+                const struct sn_boost_node *p =
+                    &b->node[b->root[it + j] + at[j]];
+                const bool inner = p->column >= 0;
+                const int next =
+                    p->left + !(x[inner ? p->column : 0] < p->edge);
+                at[j] = inner ? next : at[j];
+                moves |= inner;
+            }
+        }
+        for (int j = 0; j < n; j++)
+            y += b->node[b->root[it + j] + at[j]].value;
+    }
     return y;
 }
 
