@@ -178,6 +178,32 @@ void sn_os_thread_idle(void)
 #endif
 }
 
+/* Where the thread that is pinned might run before. */
+static cpu_set_t unpinned;
+static bool pinned;
+
+bool sn_os_pin(void)
+{
+    cpu_set_t here;
+    const int core = sched_getcpu();
+    if (pinned)
+        return true;
+    if (core < 0 || core >= CPU_SETSIZE ||
+        sched_getaffinity(0, sizeof unpinned, &unpinned) != 0)
+        return false;
+    CPU_ZERO(&here);
+    CPU_SET((size_t)core, &here);
+    pinned = sched_setaffinity(0, sizeof here, &here) == 0;
+    return pinned;
+}
+
+void sn_os_unpin(void)
+{
+    if (pinned)
+        (void)sched_setaffinity(0, sizeof unpinned, &unpinned);
+    pinned = false;
+}
+
 void sn_os_wait_briefly(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))

@@ -4,6 +4,7 @@
 /* What the operating system knows: cores, memory, the terminal.  The one file
  * of this room that asks for more than POSIX. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -34,9 +35,14 @@ int sn_os_columns(FILE *f);
  * wait.  `argv` is main's.  Returns where nothing is to be done or it fails. */
 void sn_os_wait_briefly(char **argv);
 
-/* From now on the calling thread runs only where a core would be idle otherwise.
- * No effect where the system does not know such a thing. */
+/* From now on the calling thread runs only where a core would be idle
+ * otherwise. No effect where the system does not know such a thing. */
 void sn_os_thread_idle(void);
+
+/* Keeps the calling thread on the core it is on, until sn_os_unpin().  False
+ * where the system does not let it. */
+bool sn_os_pin(void);
+void sn_os_unpin(void);
 
 /* Name and version of kernel and machine, "Linux 6.1.0 x86_64". */
 void sn_os_name(char *buf, size_t size);

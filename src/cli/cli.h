@@ -24,7 +24,7 @@ struct sn_cli {
     bool json, quiet, force, verbose;
     bool onnx, raw_input, csv;
     int top; /* --top, 0: not given */
-    const char *resume, *latency, *split, *confusion, *format, *target;
+    const char *resume, *latency, *split, *confusion, *format, *target, *time;
     const char *device, *dtype;            /* rows of a measurement file */
     const char *nets, *column;             /* whole nets, their latency */
     int batch;                             /* --batch, 0: not given */
@@ -37,7 +37,7 @@ typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 
 sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
     sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate, sn_cli_fit,
-    sn_cli_target_plot;
+    sn_cli_target_plot, sn_cli_measure;
 
 /* Prints text on stdout.  SN_ERR_OUTPUT. */
 sn_status sn_cli_print(const char *text, struct sn_error *err);

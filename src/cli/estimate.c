@@ -1,6 +1,7 @@
 /* supernet estimate: what a net costs on a device, part by part. */
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,7 +128,13 @@ static sn_status estimate(struct estimate *e, const struct sn_cli *a,
     SN_TRY(sn_arch_of(&e->arch, a->operand, err));
     if (!a->target)
         SN_TRY(sn_target_of_run(&e->target, a->operand, err));
+    e->target.act = e->arch.act;
     sn_net_parts(&e->parts, &e->arch, &e->target);
+    if (isnan(e->parts.total.seconds))
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: the device was not measured on all that the net "
+                       "is made of",
+                       a->target ? a->target : a->operand);
     if (a->json)
         return sn_cli_print_owned(estimate_json(e), err);
     add_table(&t, e);
@@ -140,6 +147,7 @@ sn_status sn_cli_estimate(const struct sn_cli *a, struct sn_error *err)
     if (!e)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for an estimate");
     const sn_status rc = estimate(e, a, err);
+    sn_target_release(&e->target);
     free(e);
     return rc;
 }

@@ -47,6 +47,8 @@ static const struct command commands[] = {
     {"eval", "RUN|FILE", false, NULL, "pMJ",
      "accuracy of a finished net, from its subnet.safetensors alone",
      sn_cli_eval},
+    {"measure", "CONFIG.ini", false, NULL, "sotSJ",
+     "how long the units of its nets take on this machine", sn_cli_measure},
     {"predict", "RUN|FILE", false, "IMAGE|DIR...", "TCJ",
      "what a finished net says of pictures", sn_cli_predict},
     {"export", "RUN|FILE", false, NULL, "NRoJ",
@@ -93,6 +95,7 @@ static const struct flag flags[] = {
      "the budget: '2 ms', or '50 %' of the baseline's"},
     {"target", 'G', false, "DEVICE.ini", false,
      "the device; a run directory has its own"},
+    {"time", 't', false, "TIME", false, "at most so long; '5 min'"},
     {"split", 'p', false, "test|val|train", false, "the images to evaluate on"},
     {"confusion", 'M', false, "FILE", false,
      "writes the confusion matrix as CSV"},
@@ -326,6 +329,9 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return SN_OK;
     case 'l':
         a->latency = argument;
+        return SN_OK;
+    case 't':
+        a->time = argument;
         return SN_OK;
     case 'G':
         a->target = argument;

@@ -156,6 +156,7 @@ sn_status sn_cli_target_plot(const struct sn_cli *a, struct sn_error *err)
     if (!p)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a plot");
     const sn_status rc = plot(p, a, err);
+    sn_target_release(&p->target);
     free(p);
     return rc;
 }

@@ -6,6 +6,9 @@
 #include "job/export_file.h"
 #include "job/result.h"
 
+/* How far a prediction may be off before that is told. */
+#define STATED 0.1
+
 /* One row: a name, a text for each net, and how much less the first has. */
 static void row(struct sn_text *out, const char *head, const char *name,
                 const char *net, const char *baseline, const char *change)
@@ -49,6 +52,28 @@ static void accuracy_row(struct sn_text *out, const struct sn_job_result *r)
         r->has_baseline ? accuracy_text(baseline, sizeof baseline, &r->baseline)
                         : NULL,
         change);
+}
+
+/* What was measured, and where that is not what was predicted. */
+static void add_measured(struct sn_text *out, const struct sn_job_result *r)
+{
+    char budget[SN_QUANTITY_TEXT];
+    const struct sn_net_result *n = &r->net;
+    const double off = n->measured / n->cost.seconds - 1;
+    if (n->measured <= 0)
+        return;
+    cost_row(out, r, "measured latency", sn_text_time, n->measured,
+             r->baseline.measured);
+    if (off < STATED && off > -STATED)
+        return;
+    sn_text_add(out,
+                "warning  the net takes %.0f %% %s than predicted: measure and "
+                "fit anew (supernet measure, fit)\n",
+                100 * (off < 0 ? -off : off), off < 0 ? "less" : "more");
+    if (r->budget > 0 && r->searched)
+        sn_text_add(out, "%-8s or: supernet derive %s --latency '%s'\n", "",
+                    r->dir,
+                    sn_text_time(budget, sizeof budget, r->budget / (1 + off)));
 }
 
 static void add_budget(struct sn_text *out, const struct sn_job_result *r)
@@ -129,6 +154,7 @@ void sn_result_costs(const struct sn_job_result *r, struct sn_text *out)
     if (r->net.trained)
         accuracy_row(out, r);
     cost_row(out, r, "predicted latency", sn_text_time, a->seconds, b->seconds);
+    add_measured(out, r);
     cost_row(out, r, "weights", sn_text_bytes, a->weights, b->weights);
     cost_row(out, r, "peak activations", sn_text_bytes, a->activations,
              b->activations);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "job/env.h"
 #include "job/job_internal.h"
+#include "job/measure_device.h"
 #include "job/weights.h"
 #include "search/table_io.h"
 
@@ -374,10 +375,28 @@ static void take_result(struct sn_job *j, struct sn_job_result *r)
     snprintf(r->dir, sizeof r->dir, "%s", j->dir.path);
 }
 
+/* On a target that is this machine: what its prediction is worth. */
+static sn_status measure_nets(struct sn_job *j, struct sn_job_result *r,
+                              struct sn_error *err)
+{
+    enum { SECONDS = 3 };
+    struct sn_timing t;
+    if (j->config.device.kind != SN_TARGET_CPU)
+        return SN_OK;
+    SN_TRY(sn_measure_arch(&t, &r->net.arch, &j->kernels, SECONDS, err));
+    r->net.measured = t.seconds;
+    if (!r->has_baseline)
+        return SN_OK;
+    SN_TRY(sn_measure_arch(&t, &r->baseline.arch, &j->kernels, SECONDS, err));
+    r->baseline.measured = t.seconds;
+    return SN_OK;
+}
+
 static sn_status finish(struct sn_job *j, struct sn_job_result *r,
                         struct sn_error *err)
 {
     take_result(j, r);
+    SN_TRY(measure_nets(j, r, err));
     char *text = sn_result_json(r);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the result's text");

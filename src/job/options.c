@@ -205,10 +205,29 @@ static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
 
 /* ---- what the config names ---- */
 
+/* The file is what `kind` says it is, and of this machine. */
+static sn_status check_kind(const struct sn_job_config *c, struct sn_error *err)
+{
+    if (c->device.kind == c->target.kind)
+        return c->device.kind == SN_TARGET_CPU
+                   ? sn_target_check_here(&c->device, err)
+                   : SN_OK;
+    if (err)
+        err->text[0] = '\0';
+    return sn_config_fault(c->source, err, "target", "file",
+                           c->target.kind == SN_TARGET_CPU
+                               ? "expected the .est of this machine, as "
+                                 "supernet measure and fit make it"
+                               : "expected the description of an npu");
+}
+
 static sn_status read_target(struct sn_job_config *c, struct sn_error *err)
 {
-    if (sn_file_exists(c->target.file))
-        return sn_target_read(&c->device, c->target.file, err);
+    if (sn_file_exists(c->target.file)) {
+        SN_TRY(sn_target_read(&c->device, c->target.file, err));
+        c->device.act = (sn_act)c->space.act;
+        return check_kind(c, err);
+    }
     char hint[256];
     sn_path_hint(hint, sizeof hint, c->target.file);
     if (err)
@@ -294,6 +313,7 @@ sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
 
 void sn_job_config_release(struct sn_job_config *c)
 {
+    sn_target_release(&c->device);
     sn_config_destroy(c->source);
     c->source = NULL;
 }

@@ -39,7 +39,7 @@ static bool add_latency(json_t *o, const struct sn_job_result *r,
     return set(o, "latency_ms", ms) &&
            set(ms, "budget", milliseconds(r->budget)) &&
            set(ms, "predicted", milliseconds(n->cost.seconds)) &&
-           set(ms, "measured", json_null());
+           set(ms, "measured", milliseconds(n->measured));
 }
 
 /* The fields that derived net and baseline have alike. */

@@ -12,6 +12,7 @@
 struct sn_net_result {
     struct sn_arch arch;
     struct sn_cost cost;
+    double measured;     /* seconds on this machine; 0: is another device */
     bool trained;        /* else only the cost is known */
     bool inherited;      /* trained from the supernet's weights */
     struct sn_eval test; /* on the test set, once */

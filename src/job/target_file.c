@@ -8,20 +8,48 @@
 
 #include "config/config.h"
 #include "export/onnx.h"
+#include "job/measure_device.h"
 #include "job/options.h"
 #include "job/weights.h"
+#include "target/estimator.h"
 
 enum { ARCH_TEXT_MAX = 1 << 20 }; /* bytes of an arch file at most */
+
+static bool ends_with(const char *path, const char *end)
+{
+    const size_t n = strlen(path), of = strlen(end);
+    return n >= of && strcmp(path + n - of, end) == 0;
+}
 
 sn_status sn_target_read(struct sn_target *t, const char *path,
                          struct sn_error *err)
 {
     struct sn_target read = {.kind = SN_TARGET_NPU};
+    if (ends_with(path, ".est")) {
+        struct sn_estimator *e;
+        SN_TRY(sn_estimator_load(&e, path, err));
+        sn_target_cpu(t, e);
+        return SN_OK;
+    }
     const struct sn_config_section section = {
         .table = &sn_npu_options, .base = &read.npu, .required = true};
     SN_TRY(sn_config_read(path, &section, 1, NULL, 0, NULL, err));
     *t = read;
     return SN_OK;
+}
+
+sn_status sn_target_check_here(const struct sn_target *t, struct sn_error *err)
+{
+    struct sn_kernels k;
+    char here[SN_DEVICE_TEXT];
+    sn_kernels_init(&k, sn_cpu_isa());
+    sn_this_device(here, sizeof here, &k);
+    if (strcmp(here, sn_target_name(t)) == 0)
+        return SN_OK;
+    return sn_fail(err, SN_ERR_CONFIG,
+                   "[target] file: was measured on '%s', this is '%s'; measure "
+                   "this machine: supernet measure",
+                   sn_target_name(t), here);
 }
 
 sn_status sn_target_of_run(struct sn_target *t, const char *run,
@@ -37,8 +65,10 @@ sn_status sn_target_of_run(struct sn_target *t, const char *run,
         c, sn_rundir_file(&dir, "config.ini", path), NULL, 0, err);
     if (rc == SN_OK)
         rc = sn_job_config_follow(c, err);
-    if (rc == SN_OK)
+    if (rc == SN_OK) {
         *t = c->device;
+        c->device.estimator = NULL; /* it is t's now */
+    }
     sn_job_config_release(c);
     free(c);
     return rc;
@@ -90,12 +120,6 @@ static sn_status from_weights(struct sn_arch *arch, const char *path,
     }
     free(s);
     return rc;
-}
-
-static bool ends_with(const char *path, const char *end)
-{
-    const size_t n = strlen(path), of = strlen(end);
-    return n >= of && strcmp(path + n - of, end) == 0;
 }
 
 sn_status sn_arch_of(struct sn_arch *arch, const char *path,

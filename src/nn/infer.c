@@ -181,13 +181,16 @@ static int place_of(const struct sn_infer *f, const struct sn_tensor *t)
 
 static void find_lives(struct sn_infer *f, struct place *place)
 {
-    place[0] = (struct place){.size = sn_tensor_values(&f->input)};
+    place[0] =
+        (struct place){.size = sn_tensor_values(&f->input), .last = f->steps};
     for (int i = 0; i < f->steps; i++) {
         struct sn_infer_step *s = &f->step[i];
         const bool stage =
             s->kind == SN_INFER_CONV || s->kind == SN_INFER_LINEAR;
         s->place = s->kind == SN_INFER_ADD ? f->step[i - 1].place : i + 1;
-        place[place_of(f, stage ? s->stage.in : s->in)].last = i;
+        struct place *in = &place[place_of(f, stage ? s->stage.in : s->in)];
+        if (in->last < i)
+            in->last = i;
         if (s->place == i + 1)
             place[i + 1] =
                 (struct place){.size = sn_tensor_values(&s->out), .first = i};

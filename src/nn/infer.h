@@ -35,7 +35,7 @@ struct sn_infer_step {
 
 struct sn_infer {
     const struct sn_kernels *k; /* borrowed */
-    struct sn_tensor input;     /* y is filled by the caller before every run */
+    struct sn_tensor input;     /* y is filled by the caller; a run leaves it */
     struct sn_infer_step *step; /* [steps] owned; the last one is the LINEAR */
     int steps;
     struct sn_arena arena;

@@ -6,13 +6,17 @@
 
 #include "search/derive.h"
 
-/* Appends the parts of one unit; `prefix` ends with a dot or is empty. */
+/* Appends the parts of one unit; of `prefix` and a part's name one is not
+ * empty.
+ */
 static void append(struct sn_net_parts *list, const char *prefix,
                    const struct sn_target_parts *parts)
 {
     for (int i = 0; i < parts->count; i++) {
         struct sn_net_part *p = &list->item[list->count++];
-        snprintf(p->name, sizeof p->name, "%s%s", prefix, parts->item[i].name);
+        const char *name = parts->item[i].name;
+        snprintf(p->name, sizeof p->name, "%s%s%s", prefix,
+                 *prefix && *name ? "." : "", name);
         p->op = parts->item[i].op;
         p->cost = parts->item[i].cost;
     }
@@ -23,8 +27,8 @@ static void append_block(struct sn_net_parts *list,
                          const struct sn_block_shape *shape, int is, int ib)
 {
     struct sn_target_parts parts;
-    char prefix[SN_NET_PART_NAME];
-    snprintf(prefix, sizeof prefix, "stage.%d.block.%d.%s.", is + 1, ib + 1,
+    char prefix[40];
+    snprintf(prefix, sizeof prefix, "stage.%d.block.%d.%s", is + 1, ib + 1,
              sn_block_op_name(shape->op));
     sn_target_block(&parts, target, shape);
     append(list, prefix, &parts);

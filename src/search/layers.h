@@ -8,7 +8,7 @@
 
 enum {
     SN_NET_PARTS = 4 + SN_MAX_STAGES * SN_MAX_DEPTH * SN_BLOCK_MAX_OPERATORS,
-    SN_NET_PART_NAME = 48
+    SN_NET_PART_NAME = 64
 };
 
 struct sn_net_part {

@@ -5,7 +5,7 @@
 
 #include "base/option.h"
 
-enum sn_target_kind { SN_TARGET_NPU };
+enum sn_target_kind { SN_TARGET_NPU, SN_TARGET_CPU };
 
 struct sn_target_options {
     int kind; /* enum sn_target_kind */

@@ -67,7 +67,7 @@ verdict 'nobody is told who did not ask' $?
 # ---- status 2: the command line ----
 expect 2 'expected a command'
 expect 2 "unknown command 'trian'; did you mean 'train'" trian
-expect 2 "unknown command 'measure'" measure
+expect 2 "unknown command 'mesure'; did you mean 'measure'" mesure
 expect 2 "unknown flag '--resme'; did you mean '--resume'" train --resme x
 expect 2 "did you mean '--help'\?$" --hlep
 expect 2 "unknown flag '--frobnicate'; see supernet -h$" --frobnicate

@@ -192,7 +192,7 @@ static void bits_are_an_images_own(void **state)
              &err);
     const size_t image = (size_t)(arch.h * arch.w * one.input.ld);
     sn_real *pictures = malloc(9 * image * sizeof *pictures);
-    draw_pictures(&many.input); /* whose memory is another's behind the stem */
+    draw_pictures(&many.input);
     memcpy(pictures, many.input.y, 9 * image * sizeof *pictures);
     omp_set_num_threads(THREADS);
     sn_infer_run(&many);

@@ -274,8 +274,8 @@ static void options_are_required_and_ranged(void **state)
     assert_int_equal(target.kind, SN_TARGET_NPU);
     assert_null(sn_option_find(&sn_target_options, "file")->fallback);
     check_fails(sn_option_parse(sn_option_find(&sn_target_options, "kind"),
-                                &target, "cpu", NULL, &err),
-                &err, SN_ERR_CONFIG, "expected npu");
+                                &target, "tpu", NULL, &err),
+                &err, SN_ERR_CONFIG, "expected one of npu, cpu");
 }
 
 int main(void)
