@@ -95,7 +95,7 @@ sn_status sn_catalog_add(struct sn_catalog *c, const char *name, int label,
     const size_t bytes = strlen(name) + 1;
     SN_TRY(make_room(c, bytes, err));
     struct sn_entry *e = &c->entry[c->n + c->unlabelled];
-    *e = (struct sn_entry){c->names_bytes, -1, 0, label, part};
+    *e = (struct sn_entry){c->names_bytes, -1, 0, label, part, 0};
     memcpy(c->names + c->names_bytes, name, bytes);
     c->names_bytes += bytes;
     if (stat(sn_catalog_path(c, c->n + c->unlabelled, path), &st) == 0 &&
@@ -348,6 +348,7 @@ void sn_catalog_found(const struct sn_catalog *c, char *buf, size_t size)
     if (c->others)
         snprintf(other, sizeof other, "; %d other file%s (%s)", c->others,
                  c->others == 1 ? "" : "s", c->other);
-    snprintf(buf, size, "%s%s%s%s%s%s", part[0], part[1], part[2], loose,
-             foreign, other);
+    const bool none = !part[0][0] && !part[1][0] && !part[2][0];
+    snprintf(buf, size, "%s%s%s%s%s%s%s", none ? "no images" : "", part[0],
+             part[1], part[2], loose, foreign, other);
 }

@@ -21,6 +21,7 @@ struct sn_entry {
     int64_t mtime; /* when it was changed, nanoseconds */
     int label;     /* of [0, classes), or SN_UNLABELLED */
     int part;      /* enum sn_part */
+    int line;      /* of the list; 0 in folders */
 };
 
 struct sn_catalog {

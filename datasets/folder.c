@@ -286,6 +286,44 @@ static sn_status walk_root(struct place *p, struct dirent **entry, int n)
     return walk_classes(p, SN_IN_TRAIN, true);
 }
 
+/* Where the classes may be: within the one folder there is, as archives are
+ * unpacked. */
+static bool holds_classes(struct place *p)
+{
+    struct dirent **entry;
+    int n, folders = 0;
+    const int cut = enter(p, p->c->class_name[0]);
+    if (cut < 0)
+        return false;
+    if (list(p, &entry, &n) == SN_OK) {
+        for (int i = 0; i < n; i++)
+            folders += is_folder(p, entry[i]);
+        sn_entries_free(entry, n);
+    }
+    leave(p, cut);
+    return folders > 0;
+}
+
+/* Fewer than two classes: says what there is instead. */
+static sn_status too_few(struct place *p, const char *path)
+{
+    char hint[SN_CLASS_NAME + SN_TEXT_MAX + 64] = "";
+    const struct sn_catalog *c = p->c;
+    const int loose = c->unlabelled; /* nothing is sorted so far */
+    const bool parts = c->given[SN_IN_TRAIN][0];
+    if (!parts && c->classes == 1 && holds_classes(p))
+        snprintf(hint, sizeof hint, "; did you mean '%s/%s'?", path,
+                 c->class_name[0]);
+    else if (c->classes == 0 && loose)
+        snprintf(hint, sizeof hint, "; %d picture%s in none", loose,
+                 loose == 1 ? " lies" : "s lie");
+    return sn_fail(p->err, SN_ERR_INPUT,
+                   "%s%s%s: holds %d folder%s, expected at least 2: one for "
+                   "each class%s",
+                   path, parts ? "/" : "", c->given[SN_IN_TRAIN], c->classes,
+                   c->classes == 1 ? "" : "s", hint);
+}
+
 sn_status sn_folder_open(struct sn_catalog *c, const char *path,
                          struct sn_error *err)
 {
@@ -304,13 +342,8 @@ sn_status sn_folder_open(struct sn_catalog *c, const char *path,
         rc = walk_root(p, entry, n);
         sn_entries_free(entry, n);
     }
-    free(p);
     if (rc == SN_OK && c->classes < 2)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s%s%s: holds %d folder%s, expected at least 2: one "
-                       "for each class",
-                       path, c->given[SN_IN_TRAIN][0] ? "/" : "",
-                       c->given[SN_IN_TRAIN], c->classes,
-                       c->classes == 1 ? "" : "s");
+        rc = too_few(p, path);
+    free(p);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "datasets/datasets_internal.h"
 #include "datasets/image_internal.h"
 
 /* ---- orientation ---- */
@@ -128,6 +129,8 @@ sn_status sn_image_read(struct sn_image *im, const char *path,
 {
     char *bytes;
     size_t n;
+    int64_t size;
+    SN_TRY(sn_file_size(path, &size, err)); /* a pipe would block */
     SN_TRY(sn_file_read(path, SN_IMAGE_BYTES_MAX, &bytes, &n, err));
     const sn_status rc = sn_image_decode(im, bytes, n, path, err);
     free(bytes);

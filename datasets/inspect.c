@@ -42,14 +42,10 @@ static const char *reason(const char *why, const char *path)
 static void look_at(struct look *look, const struct sn_catalog *c)
 {
     char path[SN_CATALOG_PATH];
-    int64_t bytes;
     struct sn_error why = {0};
     struct sn_image im;
     sn_catalog_path(c, look->entry, path);
-    sn_status rc = sn_file_size(path, &bytes, &why);
-    if (rc == SN_OK)
-        rc = sn_image_read(&im, path, &why);
-    if (rc != SN_OK) {
+    if (sn_image_read(&im, path, &why) != SN_OK) {
         const char *text = reason(why.text, path);
         snprintf(look->why, sizeof look->why, "%.*s", (int)sizeof look->why - 1,
                  text);
@@ -124,6 +120,7 @@ static enum sn_finding_kind harm(const struct sn_entry *a,
 static sn_status find_doubles(struct sn_inspection *it, struct look *look,
                               int n, struct sn_error *err)
 {
+    char text[64];
     qsort(look, (size_t)n, sizeof *look, by_content);
     for (int i = 1, first = 0; i < n; i++) {
         const bool same = look[i].h && look[first].h &&
@@ -137,7 +134,13 @@ static sn_status find_doubles(struct sn_inspection *it, struct look *look,
         const struct sn_entry *b = &it->catalog.entry[look[i].entry];
         if (a->label == SN_UNLABELLED || b->label == SN_UNLABELLED)
             continue;
-        SN_TRY(add(it, harm(a, b), look[i].entry, look[first].entry, "", err));
+        if (strcmp(it->catalog.names + a->name, it->catalog.names + b->name))
+            text[0] = '\0';
+        else
+            snprintf(text, sizeof text, "listed in lines %d and %d", a->line,
+                     b->line);
+        SN_TRY(add(it, harm(a, b), look[i].entry,
+                   text[0] ? -1 : look[first].entry, text, err));
     }
     return SN_OK;
 }

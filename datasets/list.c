@@ -45,6 +45,7 @@ struct csv {
     const char *path;
     struct sn_error *err;
     int faults;
+    int columns;               /* that the first row names; 0: it is data */
     int order[SN_MAX_CLASSES]; /* the classes met so far, by their names */
 };
 
@@ -210,6 +211,22 @@ static bool has_control(const char *text)
     return false;
 }
 
+/* Says so when there is more in the row than the first row has names for. */
+static bool row_is_too_long(struct csv *f)
+{
+    char why[96];
+    int filled = f->fields;
+    while (filled > 0 && !f->field[filled - 1][0])
+        filled--; /* as tables end that a spreadsheet wrote */
+    if (!f->columns || filled <= f->columns)
+        return false;
+    snprintf(why, sizeof why,
+             "%d fields, expected %d; a comma within one needs quotes", filled,
+             f->columns);
+    fault(f, why, NULL);
+    return true;
+}
+
 static sn_status take_row(struct csv *f, struct sn_catalog *c,
                           const int column[KNOWN])
 {
@@ -218,6 +235,8 @@ static sn_status take_row(struct csv *f, struct sn_catalog *c,
         value[ik] = column[ik] >= 0 && column[ik] < f->fields
                         ? f->field[column[ik]]
                         : "";
+    if (row_is_too_long(f))
+        return SN_OK;
     if (column[LABEL] >= f->fields || !value[PATH][0]) {
         fault(f, "expected a path, a comma and a label", NULL);
         return SN_OK;
@@ -242,7 +261,9 @@ static sn_status take_row(struct csv *f, struct sn_catalog *c,
         snprintf(c->given[part], sizeof c->given[part], "%.15s", value[SPLIT]);
     const int label =
         value[LABEL][0] ? class_of(f, c, value[LABEL]) : SN_UNLABELLED;
-    return sn_catalog_add(c, value[PATH], label, (enum sn_part)part, f->err);
+    SN_TRY(sn_catalog_add(c, value[PATH], label, (enum sn_part)part, f->err));
+    c->entry[c->n + c->unlabelled - 1].line = f->line;
+    return SN_OK;
 }
 
 /* What is wrong with a first row that does not name the columns, if it is no
@@ -282,10 +303,89 @@ static sn_status take_rows(struct csv *f, struct sn_catalog *c)
         if (!begun && !named && first_row_is_odd(f, c))
             return SN_ERR_INPUT; /* once: all that follows would be as wrong */
         begun = true;
-        if (!named)
+        if (named)
+            f->columns = f->fields;
+        else
             SN_TRY(take_row(f, c, column));
     }
     return f->faults ? SN_ERR_INPUT : SN_OK;
+}
+
+/* ---- all rows ---- */
+
+/* A row, by its path. */
+struct row {
+    const char *path;
+    const struct sn_entry *entry;
+};
+
+static int by_path(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    const int sign = strcmp(x->path, y->path);
+    return sign ? sign : x->entry->line - y->entry->line;
+}
+
+/* The file was said to be something else in an earlier line. */
+static void contradiction(struct csv *f, const struct sn_catalog *c,
+                          const struct row *was, const struct row *is)
+{
+    const struct row *const both[] = {is, was};
+    const char *label[2], *part[2];
+    char shown[256];
+    for (int i = 0; i < 2; i++) {
+        const int l = both[i]->entry->label;
+        label[i] = l == SN_UNLABELLED ? "of no class" : c->class_name[l];
+        part[i] = sn_part_name[both[i]->entry->part];
+    }
+    (void)!sn_fail_more(
+        f->err, SN_ERR_INPUT, "%s:%d: %s is %s, %s; in line %d it is %s, %s",
+        f->path, is->entry->line, sn_text_shown(shown, sizeof shown, is->path),
+        label[0], part[0], was->entry->line, label[1], part[1]);
+    f->faults++;
+}
+
+/* No file may be in two classes, or in two parts. */
+static sn_status find_contradictions(struct csv *f, const struct sn_catalog *c)
+{
+    const int n = c->n + c->unlabelled;
+    struct row *row = malloc((size_t)n * sizeof *row + 1);
+    if (!row)
+        return sn_fail(f->err, SN_ERR_MEMORY, "no memory for %d rows", n);
+    for (int i = 0; i < n; i++)
+        row[i] = (struct row){c->names + c->entry[i].name, &c->entry[i]};
+    qsort(row, (size_t)n, sizeof *row, by_path);
+    for (int i = 1; i < n; i++) {
+        const struct sn_entry *was = row[i - 1].entry, *is = row[i].entry;
+        if (strcmp(row[i - 1].path, row[i].path) == 0 &&
+            (was->label != is->label || was->part != is->part))
+            contradiction(f, c, &row[i - 1], &row[i]);
+    }
+    free(row);
+    return f->faults ? SN_ERR_INPUT : SN_OK;
+}
+
+/* There are rows, and not one of their files missing for a common reason. */
+static sn_status check_rows(struct csv *f, const struct sn_catalog *c)
+{
+    const int n = c->n + c->unlabelled;
+    char shown[256];
+    if (n == 0)
+        return sn_fail(f->err, SN_ERR_INPUT,
+                       "%s: holds no rows, expected a path, a comma and a "
+                       "label in each",
+                       f->path);
+    SN_TRY(find_contradictions(f, c));
+    for (int i = 0; i < n; i++)
+        if (c->entry[i].bytes >= 0)
+            return SN_OK;
+    const char *path = c->names + c->entry[0].name;
+    return sn_fail(
+        f->err, SN_ERR_INPUT,
+        "%s:%d: there is no file %s, nor any other of the %d; paths "
+        "are relative to the list's folder%s",
+        f->path, c->entry[0].line, sn_text_shown(shown, sizeof shown, path), n,
+        strchr(path, '\\') ? ", with '/' between folders, not '\\'" : "");
 }
 
 /* Brings the classes into the order of their names. */
@@ -314,6 +414,20 @@ static sn_status sort_classes(struct sn_catalog *c, struct sn_error *err)
     return SN_OK;
 }
 
+/* Lines of old editors end in '\r' alone. */
+static void mend_lines(char *text)
+{
+    if (!strchr(text, '\n'))
+        for (; (text = strchr(text, '\r')); text++)
+            *text = '\n';
+}
+
+static bool is_utf16(const char *text, size_t bytes)
+{
+    return bytes >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 ||
+                          memcmp(text, "\xfe\xff", 2) == 0);
+}
+
 sn_status sn_list_open(struct sn_catalog *c, const char *path,
                        struct sn_error *err)
 {
@@ -322,7 +436,10 @@ sn_status sn_list_open(struct sn_catalog *c, const char *path,
     SN_TRY(sn_file_read(path, LIST_BYTES_MAX, &text, &bytes, err));
     struct csv f = {.at = text, .next_line = 1, .path = path, .err = err};
     sn_status rc = SN_OK;
-    if (strlen(text) != bytes)
+    if (is_utf16(text, bytes))
+        rc = sn_fail(err, SN_ERR_INPUT, "%s: is UTF-16 text, expected UTF-8",
+                     path);
+    else if (strlen(text) != bytes)
         rc = sn_fail(err, SN_ERR_INPUT, "%s: holds a zero byte, expected text",
                      path);
     if (rc == SN_OK)
@@ -332,7 +449,10 @@ sn_status sn_list_open(struct sn_catalog *c, const char *path,
             err->text[0] = '\0';
         if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
             f.at += 3; /* the mark of some editors */
+        mend_lines(f.at);
         rc = take_rows(&f, c);
+        if (rc == SN_OK)
+            rc = check_rows(&f, c);
     }
     free(text);
     if (rc != SN_OK)

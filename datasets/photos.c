@@ -10,39 +10,48 @@
 #include "datasets/catalog.h"
 #include "datasets/store.h"
 
-/* Folders that are no class are named, all of them. */
-static sn_status check_classes(const struct sn_catalog *c, struct sn_error *err)
+/* Folders that are no class, and classes that have nothing to train on: all of
+ * them at once.  `where`: the folder or list; `sound`: of what can be read. */
+static sn_status check_classes(const struct sn_catalog *c, const char *where,
+                               bool sound, struct sn_error *err)
 {
     struct sn_error all = {0};
+    struct sn_tally t;
+    bool empty = false;
     for (int i = 0; i < c->n_strange; i++)
-        (void)!sn_fail_more(&all, SN_ERR_INPUT, "%s/%s", c->root,
-                            c->strange[i]);
-    return c->n_strange ? sn_fail(err, SN_ERR_INPUT, "%s", all.text) : SN_OK;
+        (void)!sn_fail_more(&all, SN_ERR_INPUT, "%s/%s", where, c->strange[i]);
+    sn_catalog_tally(&t, c);
+    for (int label = 0; label < c->classes; label++) {
+        if (t.n[SN_IN_TRAIN][label])
+            continue;
+        empty = true;
+        (void)!sn_fail_more(
+            &all, SN_ERR_INPUT, "%s: class %s has no training images%s", where,
+            c->class_name[label], sound ? " that can be read" : "");
+    }
+    if (empty && c->foreign)
+        (void)!sn_fail_more(&all, SN_ERR_INPUT,
+                            "%s: has %d picture%s of a kind that is not read "
+                            "(%s); expected JPEG, PNG or BMP",
+                            where, c->foreign, c->foreign == 1 ? "" : "s",
+                            c->a_foreign);
+    return all.text[0] ? sn_fail(err, SN_ERR_INPUT, "%s", all.text) : SN_OK;
 }
 
-/* Every class has something to train on, and there is something to test on;
- * `sound`: of what can be read. */
-static sn_status check_parts(const struct sn_catalog *c, bool sound,
-                             struct sn_error *err)
+/* Every class has something to train on, and there is something to test on. */
+static sn_status check_parts(const struct sn_catalog *c, const char *where,
+                             bool sound, struct sn_error *err)
 {
-    struct sn_tally t;
-    sn_catalog_tally(&t, c);
-    for (int label = 0; label < c->classes; label++)
-        if (t.n[SN_IN_TRAIN][label] == 0)
-            return sn_fail(err, SN_ERR_INPUT,
-                           "%s: class %s has no training images%s", c->root,
-                           c->class_name[label],
-                           sound ? " that can be read" : "");
+    SN_TRY(check_classes(c, where, sound, err));
     if (sn_catalog_count(c, SN_IN_TEST) > 0)
         return SN_OK;
     if (sound)
         return sn_fail(err, SN_ERR_INPUT,
-                       "%s: there are no test images that can be read",
-                       c->root);
+                       "%s: there are no test images that can be read", where);
     return sn_fail(err, SN_ERR_INPUT,
                    "%s: there are no test images, and no class has two "
                    "different images to set one aside for testing",
-                   c->root);
+                   where);
 }
 
 /* Entries [first, first + n) of the store as images. */
@@ -85,11 +94,11 @@ sn_status sn_photos_read(struct sn_dataset *set,
     struct sn_catalog catalog;
     (void)seed; /* what is set aside for testing is so for every seed */
     SN_TRY(sn_catalog_open(&catalog, o, err));
-    sn_status rc = check_classes(&catalog, err);
-    if (rc == SN_OK && sn_catalog_count(&catalog, SN_IN_TEST) == 0)
+    sn_status rc = SN_OK;
+    if (sn_catalog_count(&catalog, SN_IN_TEST) == 0)
         rc = sn_catalog_set_aside(&catalog, o->test_share, err);
     if (rc == SN_OK)
-        rc = check_parts(&catalog, false, err);
+        rc = check_parts(&catalog, o->path, false, err);
     if (rc == SN_OK)
         rc = sn_store_open(&set->store, &catalog, o, set->watch, err);
     sn_catalog_release(&catalog);
@@ -99,7 +108,7 @@ sn_status sn_photos_read(struct sn_dataset *set,
     const struct sn_store *s = set->store;
     const struct sn_catalog *c = &s->catalog;
     const int test = sn_catalog_count(c, SN_IN_TEST);
-    SN_TRY(check_parts(c, true, err)); /* the bad ones are gone */
+    SN_TRY(check_parts(c, o->path, true, err)); /* the bad ones are gone */
     set->own_val = sn_catalog_count(c, SN_IN_VAL);
     set->classes = c->classes;
     memcpy(set->class_name, c->class_name,

@@ -149,6 +149,19 @@ const char *sn_text_shown(char *buf, size_t size, const char *text)
     return buf;
 }
 
+int sn_text_letters(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80; /* no byte that goes on */
+    return n;
+}
+
+int sn_text_width(const char *text, int columns)
+{
+    return columns + (int)strlen(text) - sn_text_letters(text);
+}
+
 /* ---- quantities ---- */
 
 struct unit {

@@ -39,6 +39,11 @@ bool sn_text_is_plain(const char *text);
  * Cut where buf ends.  Returns buf. */
 const char *sn_text_shown(char *buf, size_t size, const char *text);
 
+/* Characters of UTF-8 text, and the field width for %-*s that makes it take
+ * `columns` where each takes one. */
+int sn_text_letters(const char *text);
+int sn_text_width(const char *text, int columns);
+
 /* Quantities with three significant digits and a unit, into buf: `1.25 ms`,
  * `96.0 KiB`, `10.4 M`, `600 MHz`.  24 bytes hold any of them.  Each returns
  * buf. */

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "datasets/image.h"
 #include "datasets/write.h"
 #include "job/job.h"
 #include "job/options.h"
@@ -23,13 +25,22 @@
 static bool ends_with(const char *text, const char *end)
 {
     const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
+    return n >= m && strcasecmp(text + n - m, end) == 0;
 }
 
+static bool is_list_name(const char *path)
+{
+    return ends_with(path, ".csv") || ends_with(path, ".tsv") ||
+           ends_with(path, ".txt");
+}
+
+/* What is not there is taken for one as well, unless it is named as a config:
+ * the reader of folders tells best what there is instead. */
 static bool is_folder(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return stat(path, &st) == 0 ? S_ISDIR(st.st_mode)
+                                : !ends_with(path, ".ini");
 }
 
 /* `data.key=value`, `run.seed=N`, or the name of a set alone. */
@@ -93,15 +104,21 @@ sn_status sn_cli_data_options(struct sn_cli_data *d, const struct sn_cli *a,
     const char *path = a->operand;
     sn_option_defaults(&sn_data_table, &d->data);
     sn_option_defaults(&sn_run_table, &d->run);
-    const bool folder = path && is_folder(path);
-    if (path && !folder && !ends_with(path, ".csv")) {
+    const bool list = path && is_list_name(path);
+    const bool folder = path && !list && is_folder(path);
+    if (path && !folder && !list && sn_is_picture_name(path))
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "%s: is a picture; expected a folder of class folders, "
+                       "a CSV list or a config",
+                       path);
+    if (path && !folder && !list) {
         SN_TRY(read_config(d, a, err));
     } else {
         if (path && strlen(path) >= sizeof d->data.path)
             return sn_fail(err, SN_ERR_CONFIG, "%.60s...: the path is too long",
                            path);
         if (path) {
-            d->data.set = folder ? SN_DATA_FOLDER : SN_DATA_LIST;
+            d->data.set = list ? SN_DATA_LIST : SN_DATA_FOLDER;
             snprintf(d->data.path, sizeof d->data.path, "%s", path);
         }
         for (int i = 0; i < a->n_over; i++)

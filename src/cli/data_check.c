@@ -48,9 +48,10 @@ static void add_classes(struct sn_text *t, const struct sn_catalog *c)
     sn_text_add(t, "%-8s %-32s %8s %8s %8s\n", "classes", "", "train", "val",
                 "test");
     for (int label = 0; label < shown; label++)
-        sn_text_add(t, "%-8s %-32.63s %8d %8d %8d\n", "", c->class_name[label],
-                    n.n[SN_IN_TRAIN][label], n.n[SN_IN_VAL][label],
-                    n.n[SN_IN_TEST][label]);
+        sn_text_add(t, "%-8s %-*s %8d %8d %8d\n", "",
+                    sn_text_width(c->class_name[label], 32),
+                    c->class_name[label], n.n[SN_IN_TRAIN][label],
+                    n.n[SN_IN_VAL][label], n.n[SN_IN_TEST][label]);
     if (shown < c->classes)
         sn_text_add(t, "%-8s ... and %d more\n", "", c->classes - shown);
 }
@@ -70,6 +71,14 @@ static void add_finding(struct sn_text *t, const struct sn_inspection *it,
     sn_text_add(t, "\n");
 }
 
+/* How many files or classes it is about. */
+static int count_of(const struct sn_inspection *it, enum sn_finding_kind kind)
+{
+    return kind == SN_FIND_FOREIGN ? it->catalog.foreign
+           : kind == SN_FIND_OTHER ? it->catalog.others
+                                   : it->count[kind];
+}
+
 static void add_findings(struct sn_text *t, const struct sn_inspection *it)
 {
     int shown = 0;
@@ -78,7 +87,7 @@ static void add_findings(struct sn_text *t, const struct sn_inspection *it)
         if (i == 0 || kind != it->finding[i - 1].kind) {
             sn_text_add(t, "%-8s %s: %d\n",
                         kind <= SN_FIND_LAST_ERROR ? "error" : "note",
-                        heading[kind], it->count[kind]);
+                        heading[kind], count_of(it, kind));
             shown = 0;
         }
         if (shown++ < SHOWN)

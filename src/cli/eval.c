@@ -70,7 +70,7 @@ static int longest_name(const struct sn_file_eval *e)
 {
     int most = 0;
     for (int il = 0; il < e->classes; il++) {
-        const int n = (int)strlen(e->class_name[il]);
+        const int n = (int)sn_text_letters(e->class_name[il]);
         most = n > most ? n : most;
     }
     return most;
@@ -80,8 +80,9 @@ static void add_class(struct sn_text *t, const struct sn_file_eval *e, int il,
                       int width)
 {
     const struct sn_class_eval c = sn_class_eval(e, il);
-    sn_text_add(t, "%-8s %-*s %6ld ", il ? "" : "class", width,
-                e->class_name[il], c.images);
+    sn_text_add(t, "%-8s %-*s %6ld ", il ? "" : "class",
+                sn_text_width(e->class_name[il], width), e->class_name[il],
+                c.images);
     if (c.images)
         sn_text_add(t, "%7.2f %%", 100 * (double)c.correct / (double)c.images);
     if (c.taken_for >= 0)
@@ -92,7 +93,8 @@ static void add_class(struct sn_text *t, const struct sn_file_eval *e, int il,
 }
 
 static sn_status print(const struct sn_cli *a, const struct sn_file_eval *e,
-                       const char *split, struct sn_error *err)
+                       const char *split, const char *matrix,
+                       struct sn_error *err)
 {
     struct sn_text t = {0};
     if (a->json)
@@ -103,8 +105,8 @@ static sn_status print(const struct sn_cli *a, const struct sn_file_eval *e,
                 100 * e->eval.accuracy, e->eval.correct, e->eval.loss);
     for (int il = 0; il < e->classes; il++)
         add_class(&t, e, il, longest_name(e));
-    if (a->confusion)
-        sn_text_add(&t, "%-8s %s\n", "matrix", a->confusion);
+    if (matrix)
+        sn_text_add(&t, "%-8s %s\n", "matrix", matrix);
     if (e->note[0])
         sn_text_add(&t, "%-8s %s\n", "note", e->note);
     return sn_cli_print_text(&t, err);
@@ -132,10 +134,13 @@ sn_status sn_cli_eval(const struct sn_cli *a, struct sn_error *err)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for an evaluation");
     omp_set_num_threads(threads);
     sn_status rc = sn_evaluate_file(e, a->operand, split, a->isa, threads, err);
-    if (rc == SN_OK && a->confusion)
-        rc = write_confusion(a->confusion, e, err);
-    if (rc == SN_OK)
-        rc = print(a, e, splits[split], err);
+    if (rc == SN_OK) { /* the result is told even if the file fails */
+        const sn_status wrote =
+            a->confusion ? write_confusion(a->confusion, e, err) : SN_OK;
+        rc = print(a, e, splits[split], wrote == SN_OK ? a->confusion : NULL,
+                   err);
+        rc = rc == SN_OK ? wrote : rc;
+    }
     sn_file_eval_release(e);
     free(e);
     return rc;

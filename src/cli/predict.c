@@ -1,15 +1,17 @@
 /* supernet predict: what a finished net says of pictures. */
 
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "datasets/image.h"
 #include "job/job.h"
 #include "job/predict.h"
 
-enum { TOP = 5 };
+enum { TOP = 5, SHOWN = 4096 }; /* classes; bytes of a line with a path */
 
 /* What is told so far. */
 struct telling {
@@ -17,7 +19,7 @@ struct telling {
     int top;
     json_t *list;            /* --json: the pictures */
     struct sn_error *faults; /* of pictures that could not be read */
-    int read, refused;
+    int read, refused, passed_over;
 };
 
 /* The most probable classes, at most `top` of them, best first; of equal ones
@@ -46,8 +48,9 @@ static void add_text(struct sn_text *t, const struct telling *s,
                      const struct sn_prediction *p)
 {
     int order[SN_MAX_CLASSES];
+    char shown[SHOWN];
     const int n = rank_classes(order, p, s->top);
-    sn_text_add(t, "%s:", p->path);
+    sn_text_add(t, "%s:", sn_text_shown(shown, sizeof shown, p->path));
     for (int rank = 0; rank < n; rank++) {
         const int ic = order[rank];
         sn_text_add(t, "%s %s %.2f %%", rank ? "," : "", p->class_name[ic],
@@ -102,8 +105,10 @@ static sn_status tell(void *context, const struct sn_prediction *p,
     struct telling *s = context;
     struct sn_text t = {0};
     if (p->why) {
+        char shown[SHOWN];
         s->refused++;
-        (void)sn_fail_more(s->faults, SN_ERR_INPUT, "%s", p->why);
+        (void)sn_fail_more(s->faults, SN_ERR_INPUT, "%s",
+                           sn_text_shown(shown, sizeof shown, p->why));
     } else {
         s->read++;
     }
@@ -124,8 +129,8 @@ static sn_status finish(struct telling *s, struct sn_error *err)
 {
     if (s->cli->json) {
         json_t *o =
-            json_pack("{s:o, s:O}", "net", sn_json_name(s->cli->operand),
-                      "pictures", s->list);
+            json_pack("{s:o, s:O, s:i}", "net", sn_json_name(s->cli->operand),
+                      "pictures", s->list, "passed_over", s->passed_over);
         char *text =
             o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
         json_decref(o);
@@ -147,12 +152,17 @@ static sn_status run(struct telling *s, const struct sn_pictures *pictures,
         .isa = s->cli->isa,
         .threads = sn_job_threads(s->cli->threads, &none)};
     omp_set_num_threads(request.threads);
+    s->passed_over = pictures->foreign;
     s->list = json_array();
     s->faults = calloc(1, sizeof *s->faults);
     if (!s->list || !s->faults)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the output");
     if (s->cli->csv)
         SN_TRY(sn_cli_print("file,rank,label,class,probability\n", err));
+    if (pictures->foreign && !s->cli->quiet)
+        fprintf(stderr,
+                "note: %d picture%s of a kind that is not read passed over\n",
+                pictures->foreign, pictures->foreign == 1 ? "" : "s");
     SN_TRY(sn_predict(&request, tell, s, err));
     return finish(s, err);
 }
@@ -162,6 +172,11 @@ sn_status sn_cli_predict(const struct sn_cli *a, struct sn_error *err)
     struct sn_pictures pictures = {0};
     struct telling s = {.cli = a, .top = a->top ? a->top : TOP};
     sn_status rc = SN_OK;
+    if (sn_is_picture_name(a->operand))
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "predict: '%s' is a picture; expected a run or a net "
+                       "before the pictures",
+                       a->operand);
     if (a->n_more == 0)
         return sn_fail(err, SN_ERR_CONFIG,
                        "predict: expected pictures or folders behind '%s'",

@@ -62,8 +62,10 @@ static sn_status add_entry(struct sn_pictures *p, const char *folder,
                        folder);
     if (sn_is_picture_name(name))
         return add_file(p, path, err);
-    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        p->foreign += sn_is_foreign_name(name);
         return SN_OK;
+    }
     if (depth == SN_PICTURE_FOLDERS)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: more than %d folders within each other, or a link "
@@ -95,7 +97,7 @@ sn_status sn_pictures_add(struct sn_pictures *p, const char *path,
 {
     struct stat st;
     char hint[300] = "";
-    const int before = p->n;
+    const int before = p->n, others = p->foreign;
     if (stat(path, &st) != 0) {
         const int why = errno;
         if (why == ENOENT)
@@ -107,10 +109,11 @@ sn_status sn_pictures_add(struct sn_pictures *p, const char *path,
         return add_file(p, path, err);
     SN_TRY(add_folder(p, path, 0, err));
     if (p->n == before)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: no picture lies in this folder; expected names "
-                       "that end as those of JPEG, PNG or BMP files do",
-                       path);
+        return sn_fail(
+            err, SN_ERR_INPUT,
+            "%s: no picture lies in this folder; expected names "
+            "that end as those of JPEG, PNG or BMP files do%s",
+            path, p->foreign > others ? ", found others (GIF, WebP, ...)" : "");
     return SN_OK;
 }
 

@@ -10,6 +10,7 @@ struct sn_pictures {
     struct sn_text names; /* paths, each with its NUL: owned */
     size_t *first;        /* [n] where each begins, owned */
     int n, room;
+    int foreign; /* of folders: pictures of kinds that are not read */
 };
 
 /* The path of picture i, borrowed. */

@@ -175,6 +175,9 @@ static void plain_text(void **state)
     }
     assert_string_equal(sn_text_shown(buf, 4, "abc\n"), "abc");
     assert_string_equal(sn_text_shown(buf, 4, "ab\xc3\xa4"), "ab");
+    assert_int_equal(sn_text_letters(""), 0);
+    assert_int_equal(sn_text_letters("ab\xc3\xa4"), 3);
+    assert_int_equal(sn_text_width("ab\xc3\xa4", 8), 9);
 }
 
 int main(void)

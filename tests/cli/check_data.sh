@@ -74,6 +74,22 @@ shows '24 of 24 images can be read; 0 errors' data check list.csv
 grep -q '^data     list.csv$' out
 verdict 'the report of a list names the list' $?
 shows '"path": "list.csv"' data check list.csv --json
+cp list.csv LIST.CSV && cp list.csv list.txt
+shows '24 of 24 images can be read; 0 errors' data check LIST.CSV
+shows '24 of 24 images can be read; 0 errors' data check list.txt
+expect 3 'there is no folder .*/pisc' data check pisc
+grep -q "did you mean 'pics'" err
+verdict 'a folder that is not there: the nearest name' $?
+expect 3 'lost.csv: cannot be opened' data check lost.csv
+picture=$(echo pics/train/disc/*.jpg | cut -d' ' -f1)
+expect 2 'is a picture; expected a folder of class folders' data check "$picture"
+mkdir -p gifs/a gifs/ж && : >gifs/a/1.gif && : >gifs/a/2.webp && : >gifs/a/x.txt
+expect 3 'gifs: 2 errors in the data' data check gifs
+grep -q '^         no images; 2 pictures of a kind that is not read (1.gif); 1 other file' out &&
+    grep -q 'no JPEG, PNG or BMP, passed over: 2$' out && grep -q '^note     not read as pictures: 1$' out
+verdict 'what is passed over is counted by files' $?
+[ "$(grep -oE '^ +(a|ж) +0 +0 +0' out | sed 's/ж/z/' | awk '{ print length() }' | uniq | wc -l)" -eq 1 ]
+verdict 'columns stand below each other, whatever the alphabet' $?
 mkdir -p messy/test/dics && cp messy/train/disc/"$(ls messy/train/disc | head -n 1)" messy/test/dics/
 expect 3 'messy: [0-9]+ errors in the data' data check messy
 grep -q "^  test/dics: a class that train does not have; did you mean 'disc'?" out

@@ -75,6 +75,8 @@ cmp -s sum sum.json
 verdict "the matrix adds up" $?
 expect 2 "'all' is not known; expected test, val or train" eval run --split all
 expect 1 'nowhere/m.csv: cannot be written' eval run --confusion nowhere/m.csv
+grep -q '^result   accuracy' out && ! grep -q '^matrix' out
+verdict 'what was evaluated is told even so' $?
 
 # ---- export ----
 shows '^takes +image, uint8 \[N, 16, 16, 3\]' export run --onnx -o a.onnx
@@ -146,6 +148,19 @@ verdict 'a pass of many threads is that of one' $?
 "$supernet" predict run one.bmp --csv >alone
 "$supernet" predict run many/b.bmp one.bmp --csv | grep -E '^(file|one)' | cmp -s - alone
 verdict 'a picture does not depend on its neighbours' $?
+mkdir pipes && mkfifo pipes/p.jpg && ln -s nowhere pipes/q.jpg && cp one.bmp pipes/$'line\nend.bmp'
+: >pipes/a.webp && : >pipes/b.HEIC
+expect 3 'pipes/p.jpg: is a pipe or a device, expected a file' predict run pipes
+grep -q 'pipes/q.jpg: No such file or directory$' err && grep -q '^pipes/line.x0aend.bmp: ' out
+verdict 'a link that leads nowhere, a name with a newline' $?
+grep -q '^note: 2 pictures of a kind that is not read passed over$' err
+verdict 'pictures that are passed over are told' $?
+expect 3 'pipes/p.jpg' predict run pipes --json -q
+grep -q '"passed_over": 2' out && ! grep -q '^note' err
+verdict 'in JSON as well' $?
+rm pipes/*.jpg pipes/*.bmp
+expect 3 'pipes: no picture .* BMP files do, found others' predict run pipes
+expect 2 "predict: 'one.bmp' is a picture; expected a run or a net" predict one.bmp run
 expect 2 "predict: expected pictures or folders behind 'run'" predict run
 expect 2 'predict: expected RUN' predict
 expect 2 'cannot stand beside --json' predict run one.bmp --csv --json

@@ -29,8 +29,12 @@ static void make(struct fixture *f, bool files)
         snprintf(f->set.class_name[i], SN_CLASS_NAME, "class%d", i);
     for (int i = 0; i < N + TEST; i++) {
         f->labels[i] = i % 3;
-        f->entry[i] = (struct sn_entry){(size_t)i * NAME, 100 + i, 0, i % 3,
-                                        i < N ? SN_IN_TRAIN : SN_IN_TEST};
+        f->entry[i] = (struct sn_entry){(size_t)i * NAME,
+                                        100 + i,
+                                        0,
+                                        i % 3,
+                                        i < N ? SN_IN_TRAIN : SN_IN_TEST,
+                                        0};
         snprintf(f->names + (ptrdiff_t)i * NAME, NAME, "%d.jpg", i);
         for (int ib = 0; ib < BYTES; ib++)
             f->pixels[i * BYTES + ib] = (uint8_t)(i * ib);

@@ -112,8 +112,14 @@ static void folder_faults_are_told(void **state)
     set_fails(&o, SN_ERR_INPUT,
               "f0: holds 0 folders, expected at least 2: one "
               "for each class");
+    picture(o.path, "x.png", 1, 9, 9);
+    set_fails(&o, SN_ERR_INPUT, "one for each class; 1 picture lies in none");
+    picture(o.path, "y.png", 1, 9, 9);
+    set_fails(&o, SN_ERR_INPUT, "one for each class; 2 pictures lie in none");
     picture(o.path, "one/x.png", 1, 9, 9);
     set_fails(&o, SN_ERR_INPUT, "f0: holds 1 folder, expected at least 2");
+    picture(o.path, "one/cat/x.png", 1, 9, 9);
+    set_fails(&o, SN_ERR_INPUT, "f0/one'?");
     snprintf(o.path, sizeof o.path, "%s/nix", check_dir());
     set_fails(&o, SN_ERR_INPUT, "[data] path: there is no folder ");
     assert_null(strstr(err.text, "fetch"));
@@ -137,6 +143,14 @@ static void folder_faults_are_told(void **state)
     fill(o.path, "", 3, 0);
     folder("f3/empty");
     set_fails(&o, SN_ERR_INPUT, "f3: class empty has no training images");
+    folder("f3/webp");
+    junk(o.path, "webp/x.webp", "RIFF");
+    picture(o.path, "z/x.png", 400, 9, 9);
+    set_fails(&o, SN_ERR_INPUT, "f3: class empty has no training images\n");
+    set_fails(&o, SN_ERR_INPUT, "f3: class webp has no training images\n");
+    set_fails(&o, SN_ERR_INPUT,
+              "f3: has 1 picture of a kind that is not read (x.webp); expected "
+              "JPEG, PNG or BMP");
 
     o = options(SN_DATA_FOLDER, folder("f4"));
     picture(o.path, "a/x.png", 1, 9, 9);
@@ -284,6 +298,65 @@ static void list_faults_are_told_all(void **state)
     o = options(SN_DATA_LIST, "");
     set_fails(&o, SN_ERR_CONFIG,
               "[data] path: set = list needs the CSV file that lists them");
+}
+
+/* A list that contradicts itself, or is none. */
+static void lists_that_make_no_sense_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *fault;
+    } lists[] = {
+        {"", "m.csv: holds no rows, expected a path, a comma and a label"},
+        {"path,label\n", "m.csv: holds no rows"},
+        {"\xff\xfe,", "m.csv: is UTF-16 text, expected UTF-8"},
+        {"\xfe\xff\x01", "m.csv: is UTF-16 text, expected UTF-8"},
+        {"path,label\nl/0.png,a\nl/1.png,b\nl/0.png,b\n",
+         "m.csv:4: l/0.png is b, train; in line 2 it is a, train"},
+        {"path,label,split\nl/0.png,a,test\nl/1.png,b,\nl/0.png,a,val\n",
+         "m.csv:4: l/0.png is a, val; in line 2 it is a, test"},
+        {"l/0.png,a\nl/1.png,b\nl/0.png,\n",
+         "m.csv:3: l/0.png is of no class, train; in line 1 it is a, train"},
+        {"path,label\nl/0.png,a,b,c\nl/1.png,b\n",
+         "m.csv:2: 4 fields, expected 2; a comma within one needs quotes"},
+        {"x/0.png,a\nx/1.png,b\n",
+         "m.csv:1: there is no file x/0.png, nor any other of the 2; paths are "
+         "relative to the list's folder"},
+        {"path,label\nl\\0.png,a\nl\\1.png,b\n",
+         "m.csv:2: there is no file l\\0.png, nor any other of the 2; paths "
+         "are "
+         "relative to the list's folder, with '/' between folders, not '\\'"},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const struct sn_data_options o =
+            options(SN_DATA_LIST, list_of("m.csv", lists[i].text));
+        set_fails(&o, SN_ERR_INPUT, lists[i].fault);
+    }
+    /* fields that a spreadsheet leaves empty, lines that end in '\r' alone */
+    const struct sn_data_options o = options(
+        SN_DATA_LIST, list_of("m.csv", "path,label\rl/0.png,a,,\rl/1.png,b\r"
+                                       "l/2.png,a\rl/3.png,b\r"));
+    struct sn_dataset *set = opened(&o);
+    assert_int_equal(set->train.n + set->test.n, 4);
+    closed(set);
+}
+
+/* The same row twice is no contradiction, but worth knowing. */
+static void rows_that_stand_twice_are_found(void **state)
+{
+    (void)state;
+    struct sn_inspection it;
+    const struct sn_data_options o =
+        options(SN_DATA_LIST,
+                list_of("twice.csv", "path,label,split\nl/0.png,a,train\n"
+                                     "l/1.png,b,train\nl/2.png,a,test\n"
+                                     "l/3.png,b,test\nl/0.png,a,train\n"));
+    check_ok(sn_inspect(&it, &o, &err), &err);
+    assert_int_equal(it.n, 1);
+    assert_int_equal(it.finding[0].kind, SN_FIND_DOUBLE);
+    assert_int_equal(it.finding[0].other, -1);
+    assert_string_equal(it.finding[0].text, "listed in lines 2 and 6");
+    sn_inspection_release(&it);
 }
 
 static void lists_of_others_are_read(void **state)
@@ -576,6 +649,8 @@ int main(void)
         cmocka_unit_test(names_are_text),
         cmocka_unit_test(lists_are_read),
         cmocka_unit_test(list_faults_are_told_all),
+        cmocka_unit_test(lists_that_make_no_sense_are_told),
+        cmocka_unit_test(rows_that_stand_twice_are_found),
         cmocka_unit_test(lists_of_others_are_read),
         cmocka_unit_test(too_many_classes_are_told),
         cmocka_unit_test(copies_stay_together),
