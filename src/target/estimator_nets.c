@@ -50,6 +50,7 @@ static sn_status part_init(struct part *p, const struct sn_sums *all,
                            struct sn_error *err)
 {
     const size_t n = (size_t)all->n, terms = (size_t)all->start[n];
+    SN_CHECK(n > 0 && terms > 0);
     *p = (struct part){.sums = *all,
                        .start = malloc((n + 1) * sizeof *p->start),
                        .index = malloc(terms * sizeof *p->index),

@@ -43,6 +43,7 @@ static sn_status open_mode(struct sn_searcher *s, struct sn_error *err)
 {
     const struct sn_search_setup *a = &s->setup;
     const size_t most = most_runs(&a->net->params);
+    SN_CHECK(most > 0);
     struct own *o = s->own = calloc(1, sizeof *o);
     if (!o)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a search");
