@@ -367,6 +367,7 @@ static sn_status parse_value(const struct sn_option *o,
     case SN_OPT_TIME:
     case SN_OPT_SIZE:
     case SN_OPT_FREQUENCY:
+    case SN_OPT_AMOUNT:
         return parse_quantity(o, text, &v->quantity, err);
     case SN_OPT_COUNT:
         return parse_count(o, text, &v->integer, err);

@@ -50,6 +50,7 @@ enum sn_option_type {
     SN_OPT_TIME,      /* struct sn_quantity in seconds: us ms s min h */
     SN_OPT_SIZE,      /* struct sn_quantity in bytes: B KiB MiB GiB */
     SN_OPT_FREQUENCY, /* struct sn_quantity in hertz: Hz kHz MHz GHz */
+    SN_OPT_AMOUNT,    /* struct sn_quantity, a count: k M G */
     SN_OPT_COUNT,     /* int: the row's `word` (0) or a count */
     SN_OPT_AUGMENT    /* char[SN_TEXT_MAX], syntax checked by the room */
 };

@@ -24,6 +24,10 @@ static const struct sn_unit frequency_units[] = {{"Hz", 1, false},
                                                  {"MHz", 1e6, false},
                                                  {"GHz", 1e9, false},
                                                  {NULL, 0, false}};
+static const struct sn_unit amount_units[] = {{"k", 1e3, false},
+                                              {"M", 1e6, false},
+                                              {"G", 1e9, false},
+                                              {NULL, 0, false}};
 const struct sn_unit sn_option_percent = {"%", 100, true};
 
 double sn_unit_value(const struct sn_unit *u, double number)
@@ -38,9 +42,10 @@ double sn_unit_number(const struct sn_unit *u, double value)
 
 const struct sn_unit *sn_option_units(enum sn_option_type type)
 {
-    return type == SN_OPT_TIME   ? time_units
-           : type == SN_OPT_SIZE ? size_units
-                                 : frequency_units;
+    return type == SN_OPT_TIME     ? time_units
+           : type == SN_OPT_SIZE   ? size_units
+           : type == SN_OPT_AMOUNT ? amount_units
+                                   : frequency_units;
 }
 
 size_t sn_option_size(enum sn_option_type type)
@@ -67,6 +72,7 @@ size_t sn_option_size(enum sn_option_type type)
     case SN_OPT_TIME:
     case SN_OPT_SIZE:
     case SN_OPT_FREQUENCY:
+    case SN_OPT_AMOUNT:
         return sizeof(struct sn_quantity);
     }
     SN_CHECK(!"an option type of the table");
@@ -186,6 +192,7 @@ static void print_set(const struct sn_option *o, const union sn_option_value *v,
     case SN_OPT_TIME:
     case SN_OPT_SIZE:
     case SN_OPT_FREQUENCY:
+    case SN_OPT_AMOUNT:
         print_quantity(o, &v->quantity, buf, size);
         break;
     }
@@ -207,6 +214,7 @@ static bool is_empty(const struct sn_option *o, const union sn_option_value *v)
     case SN_OPT_TIME:
     case SN_OPT_SIZE:
     case SN_OPT_FREQUENCY:
+    case SN_OPT_AMOUNT:
         return !v->quantity.set;
     case SN_OPT_INT: /* 0 is empty only where 0 cannot be written */
         return v->integer == 0 && o->min > 0 && o->min <= o->max;
@@ -320,6 +328,7 @@ static void add_expected(struct sn_text *t, const struct sn_option *o)
     case SN_OPT_TIME:
     case SN_OPT_SIZE:
     case SN_OPT_FREQUENCY:
+    case SN_OPT_AMOUNT:
         sn_text_add(t, "a number with a unit (");
         add_units(t, o);
         sn_text_add(t, ")%s", quantity_range(o, range, sizeof range));

@@ -14,6 +14,7 @@ struct check {
     struct sn_dataset data;
     struct sn_split split;
     struct sn_job_plan plan;
+    bool feasible;
 };
 
 /* ---- the table of blocks ---- */
@@ -46,7 +47,7 @@ static void block_rows(struct sn_text *t, const struct sn_job_plan *p, int is,
             snprintf(shape, sizeof shape, "%dx%dx%d", s.h, s.w, s.cin);
             snprintf(option, sizeof option, "%s e%d%s", sn_block_op_name(op),
                      of->e[ie],
-                     i == b->star_op && ie == of->star_e ? " *" : "");
+                     op == b->star.op && of->e[ie] == b->star.e ? " *" : "");
             option_row(t, name, shape, option,
                        &p->cost.block[is][ib][op][0][ie]);
             name[0] = '\0';
@@ -60,7 +61,7 @@ static void depth_row(struct sn_text *t, const struct sn_stage_space *s, int is)
                 s->stride);
     for (int i = 0; i < s->n_depth; i++)
         sn_text_add(t, "%s%d%s", i ? ", " : "", s->depth[i],
-                    s->n_depth > 1 && i == s->star_depth ? "*" : "");
+                    s->n_depth > 1 && s->depth[i] == s->star_depth ? "*" : "");
     sn_text_add(t, "\n");
 }
 
@@ -119,7 +120,7 @@ static void add_range(struct sn_text *t, const struct check *k)
 {
     const struct sn_job_plan *p = &k->plan;
     char a[SN_QUANTITY_TEXT], b[SN_QUANTITY_TEXT], c[SN_QUANTITY_TEXT];
-    char nets[SN_NETS_TEXT];
+    char nets[SN_NETS_TEXT], budget[SN_BUDGET_LINE];
     if (p->searches)
         sn_text_add(t, "%-8s %s nets, latency %s to %s on %s\n", "space",
                     sn_job_plan_nets(nets, p),
@@ -135,14 +136,12 @@ static void add_range(struct sn_text *t, const struct check *k)
                     sn_text_time(a, sizeof a, p->only_cost.seconds),
                     sn_text_count(b, sizeof b, p->only_cost.macs),
                     sn_text_count(c, sizeof c, p->only_cost.params));
-    if (p->budget > 0)
-        sn_text_add(t, "%-8s %s of latency: %s\n", "budget",
-                    sn_text_time(a, sizeof a, p->budget),
-                    !p->searches             ? "for the record"
-                    : p->budget >= p->lowest ? "feasible"
-                                             : "INFEASIBLE");
-    else
-        sn_text_add(t, "%-8s none\n", "budget");
+    sn_text_add(t, "%-8s %s%s\n", "budget",
+                sn_job_plan_budget(budget, &p->budget),
+                !sn_budget_any(&p->budget) ? ""
+                : !p->searches             ? ": for the record"
+                : k->feasible              ? ": feasible"
+                                           : ": INFEASIBLE");
 }
 
 static void add_memory(struct sn_text *t, const struct sn_job_plan *p)
@@ -181,12 +180,13 @@ static char *check_json(const struct check *k)
         (json_int_t)p->baseline_cost.activations, "macs",
         (json_int_t)p->baseline_cost.macs, "params",
         (json_int_t)p->baseline_cost.params, "budget_ms",
-        p->budget > 0 ? json_real(1e3 * p->budget) : json_null(), "feasible",
-        !p->searches || p->budget <= 0 || p->budget >= p->lowest,
-        "memory_bytes", "data", (json_int_t)p->data_bytes, "loaders",
-        (json_int_t)p->loader_bytes, "search", (json_int_t)p->search_bytes,
-        "final", (json_int_t)p->final_bytes, "available",
-        (json_int_t)p->available, "precision", p->bf16 ? "bf16" : "f32");
+        sn_job_plan_target(p) > 0 ? json_real(1e3 * sn_job_plan_target(p))
+                                  : json_null(),
+        "feasible", k->feasible, "memory_bytes", "data",
+        (json_int_t)p->data_bytes, "loaders", (json_int_t)p->loader_bytes,
+        "search", (json_int_t)p->search_bytes, "final",
+        (json_int_t)p->final_bytes, "available", (json_int_t)p->available,
+        "precision", p->bf16 ? "bf16" : "f32");
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
@@ -233,10 +233,15 @@ sn_status sn_cli_check(const struct sn_cli *a, struct sn_error *err)
     if (!k)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a plan");
     sn_status rc = open_check(k, a, err);
-    if (rc == SN_OK)
+    if (rc == SN_OK) {
+        struct sn_error why = {0};
+        k->feasible = sn_job_plan_feasible(&k->plan, &why) == SN_OK;
         rc = print(k, a, err);
-    if (rc == SN_OK)
-        rc = sn_job_plan_feasible(&k->plan, err);
+        if (rc == SN_OK && !k->feasible) {
+            *err = why;
+            rc = why.code;
+        }
+    }
     if (rc == SN_OK)
         rc = sn_job_plan_fits(&k->plan, &k->config, err);
     sn_split_release(&k->split);

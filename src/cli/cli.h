@@ -3,12 +3,14 @@
 
 /* The command line: what main.c has read of it, and the commands. */
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/status.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "kernels/kernels.h"
+#include "search/limits.h"
 
 enum { SN_CLI_MAX_OVER = 64 };
 
@@ -24,7 +26,11 @@ struct sn_cli {
     bool json, quiet, force, verbose;
     bool onnx, raw_input, csv;
     int top; /* --top, 0: not given */
-    const char *resume, *latency, *split, *confusion, *format, *target, *time;
+    const char *resume, *split, *confusion, *format, *target, *time;
+    const char *budget[SN_BUDGETS]; /* --latency, --weights, ... */
+    const char *by, *take, *rules;
+    bool controls;
+    int seeds;                             /* --seeds, 0: not given */
     const char *device, *dtype;            /* rows of a measurement file */
     const char *nets, *column;             /* whole nets, their latency */
     int batch;                             /* --batch, 0: not given */
@@ -35,9 +41,14 @@ struct sn_cli {
 
 typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 
-sn_cli_fn sn_cli_train, sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval,
-    sn_cli_export, sn_cli_predict, sn_cli_info, sn_cli_estimate, sn_cli_fit,
+sn_cli_fn sn_cli_advise, sn_cli_compare, sn_cli_explain, sn_cli_train,
+    sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval, sn_cli_export,
+    sn_cli_predict, sn_cli_info, sn_cli_estimate, sn_cli_fit,
     sn_cli_target_plot, sn_cli_measure;
+
+/* Ctrl-C and SIGTERM from now on ask a run to finish its step and save: gives
+ * where their number then stands, 0 before. */
+const volatile sig_atomic_t *sn_cli_catch_signals(void);
 
 /* Prints text on stdout.  SN_ERR_OUTPUT. */
 sn_status sn_cli_print(const char *text, struct sn_error *err);

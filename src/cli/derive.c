@@ -1,4 +1,4 @@
-/* supernet derive: another net from a finished search. */
+/* supernet derive: other nets from a finished search. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,34 +15,107 @@ static int run_length(const char *dir)
     return n;
 }
 
-static sn_status print(const struct sn_cli *a, const struct sn_job_result *r,
+/* How the net is trained: the budgets as they were given. */
+static void add_try(struct sn_text *t, const struct sn_cli *a,
+                    const struct sn_rederived *r)
+{
+    const char *dir = r->item[0].dir;
+    sn_text_add(t,
+                "%-8s supernet train %.*s/config.ini -s search.mode=none \\\n"
+                "%-8s     -s 'search.arch=%s/arch.txt'",
+                "try", run_length(dir), dir, "", dir);
+    for (int i = 0; i < SN_BUDGETS; i++)
+        if (a->budget[i])
+            sn_text_add(t, " \\\n%-8s     -s 'budget.%s=%s'", "",
+                        sn_budget_name((sn_budget_kind)i),
+                        i == SN_BUDGET_LATENCY ? r->latency[0] : a->budget[i]);
+    sn_text_add(t, "\n");
+}
+
+static void add_one(struct sn_text *t, const struct sn_cli *a,
+                    const struct sn_rederived *r)
+{
+    sn_result_costs(&r->item[0], t);
+    if (r->derived[0].gap > 0)
+        sn_text_add(t, "%-8s at most %.3g of worth %.3g was passed over\n",
+                    "gap", r->derived[0].gap, r->derived[0].worth);
+    sn_text_add(t, "%-8s %s: arch.txt  cost.json\n", "files", r->item[0].dir);
+    add_try(t, a, r);
+}
+
+/* A row for each latency. */
+static void add_front(struct sn_text *t, const struct sn_rederived *r)
+{
+    const char *dir = r->item[0].dir;
+    sn_text_add(t, "%-12s %10s %8s %10s %11s %9s  %s\n", "budget", "latency",
+                "used", "weights", "activations", "MACs", "net");
+    for (int i = 0; i < r->n; i++) {
+        const struct sn_cost *c = &r->item[i].net.cost;
+        const double limit = r->item[i].budget.limit[SN_BUDGET_LATENCY];
+        char cost[SN_BUDGETS][SN_QUANTITY_TEXT], used[16] = "", net[512];
+        for (int j = 0; j < SN_BUDGETS; j++)
+            sn_budget_text(cost[j], sizeof cost[j], (sn_budget_kind)j,
+                           sn_cost_of(c, (sn_budget_kind)j));
+        if (sn_budget_has(&r->item[i].budget, SN_BUDGET_LATENCY))
+            snprintf(used, sizeof used, "%.1f %%", 100 * c->seconds / limit);
+        sn_arch_summary(&r->item[i].net.arch, net, sizeof net);
+        sn_text_add(t, "%-12s %10s %8s %10s %11s %9s  %s\n", r->latency[i],
+                    cost[SN_BUDGET_LATENCY], used, cost[SN_BUDGET_WEIGHTS],
+                    cost[SN_BUDGET_ACTIVATIONS], cost[SN_BUDGET_MACS], net);
+    }
+    sn_text_add(t, "%-8s %.*s/pareto.csv; derive/LATENCY/arch.txt of each\n",
+                "files", run_length(dir), dir);
+}
+
+static char *front_json(const struct sn_rederived *r)
+{
+    json_t *o = json_object(), *list = json_array();
+    bool ok = json_object_set_new(o, "nets", list) == 0;
+    for (int i = 0; i < r->n; i++) {
+        json_t *net = sn_result_object(&r->item[i]);
+        ok = ok && net &&
+             json_object_set_new(net, "folder", sn_json_name(r->item[i].dir)) ==
+                 0 &&
+             json_object_set_new(net, "worth",
+                                 json_real(r->derived[i].worth)) == 0 &&
+             json_object_set_new(net, "gap", json_real(r->derived[i].gap)) == 0;
+        ok = json_array_append_new(list, net) == 0 && ok;
+    }
+    if (ok)
+        return sn_result_dump(o);
+    json_decref(o);
+    return NULL;
+}
+
+static sn_status print(const struct sn_cli *a, const struct sn_rederived *r,
                        struct sn_error *err)
 {
     struct sn_text t = {0};
     if (a->json)
-        return sn_cli_print_owned(sn_result_json(r), err);
-    sn_result_costs(r, &t);
-    sn_text_add(&t, "%-8s %s: arch.txt  cost.json\n", "files", r->dir);
-    sn_text_add(&t,
-                "%-8s supernet train %.*s/config.ini -s search.mode=none \\\n"
-                "%-8s     -s 'search.arch=%s/arch.txt' \\\n"
-                "%-8s     -s 'budget.latency=%s'\n",
-                "try", run_length(r->dir), r->dir, "", r->dir, "", a->latency);
+        return sn_cli_print_owned(
+            r->n > 1 ? front_json(r) : sn_result_json(&r->item[0]), err);
+    if (r->n > 1)
+        add_front(&t, r);
+    else
+        add_one(&t, a, r);
     return sn_cli_print_text(&t, err);
 }
 
 sn_status sn_cli_derive(const struct sn_cli *a, struct sn_error *err)
 {
-    if (!a->latency)
+    struct sn_rederive_request q = {.run = a->operand};
+    struct sn_rederived r;
+    bool given = false;
+    for (int i = 0; i < SN_BUDGETS; i++) {
+        q.budget[i] = a->budget[i];
+        given = given || a->budget[i];
+    }
+    if (!given)
         return sn_fail(err, SN_ERR_CONFIG,
                        "derive: expected --latency, such as '2 ms' or '50 %%' "
-                       "of the baseline's");
-    struct sn_job_result *r = calloc(1, sizeof *r);
-    if (!r)
-        return sn_fail(err, SN_ERR_MEMORY, "no memory for a result");
-    sn_status rc = sn_rederive(r, a->operand, a->latency, err);
-    if (rc == SN_OK)
-        rc = print(a, r, err);
-    free(r);
+                       "of the baseline's, --weights, --activations or --macs");
+    SN_TRY(sn_rederive(&r, &q, err));
+    const sn_status rc = print(a, &r, err);
+    sn_rederived_release(&r);
     return rc;
 }

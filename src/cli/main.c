@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/data.h"
+#include "job/compare.h"
 #include "job/job.h"
 
 /* ---- tables ---- */
@@ -38,8 +39,8 @@ static const struct command commands[] = {
      sn_cli_check},
     {"config", "SECTION", true, NULL, "J",
      "every key with default, unit, range and meaning", sn_cli_config},
-    {"derive", "RUN", false, NULL, "lJ",
-     "another net from a finished search, for another latency", sn_cli_derive},
+    {"derive", "RUN", false, NULL, "lWAKJ",
+     "other nets from a finished search, for other budgets", sn_cli_derive},
     {"fit", "OPS.csv", true, "OPS.csv...", "oDdbmnYJ",
      "an estimator of a device, from operators measured on it", sn_cli_fit},
     {"estimate", "ARCH|RUN|MODEL", false, NULL, "GJ",
@@ -53,6 +54,14 @@ static const struct command commands[] = {
      "what a finished net says of pictures", sn_cli_predict},
     {"export", "RUN|FILE", false, NULL, "NRoJ",
      "a finished net as a file that other programs run", sn_cli_export},
+    {"advise", "CONFIG.ini|ARCH|RUN|MODEL", false, NULL, "GsSBklWAKoJ",
+     "edits of a net that its device rewards, and what each would change",
+     sn_cli_advise},
+    {"compare", "CONFIG.ini", false, NULL, "LQosSJ",
+     "a search beside its controls, all trained alike", sn_cli_compare},
+    {"explain", "RUN", false, NULL, "UJ",
+     "per block, each option of a finished search and why it lost",
+     sn_cli_explain},
     {"data check", "CONFIG.ini|DIR|LIST.csv", true, NULL, "sSJ",
      "what is wrong with the images: broken, doubled, unlabelled, ...",
      sn_cli_data_check},
@@ -91,11 +100,24 @@ static const struct flag flags[] = {
     {"verbose", 'v', true, NULL, false,
      "tells after each phase where its time went"},
     {"format", 'F', false, "jpg|png", false, "of the pictures; jpg"},
-    {"latency", 'l', false, "TIME", false,
-     "the budget: '2 ms', or '50 %' of the baseline's"},
+    {"latency", 'l', false, "TIME[,...]", false,
+     "budgets: '2 ms', or '50 %' of the baseline's; of several a net each"},
+    {"weights", 'W', false, "BYTES", false,
+     "a budget beside it: '64 KiB', '50 %', or none"},
+    {"activations", 'A', false, "BYTES", false, "the same of peak activations"},
+    {"macs", 'K', false, "COUNT", false, "the same of multiply-adds: '4 M'"},
     {"target", 'G', false, "DEVICE.ini", false,
      "the device; a run directory has its own"},
     {"time", 't', false, "TIME", false, "at most so long; '5 min'"},
+    {"by", 'B', false, "latency|weights|macs|activations", false,
+     "what the edits are to lower; latency"},
+    {"take", 'k', false, "EDIT[,...]", false,
+     "edits that -o may take: fuse, unfuse, round, even, narrow, drop"},
+    {"controls", 'L', false, NULL, false,
+     "baseline, expert, random, width-only, fusion-only, both"},
+    {"seeds", 'Q', false, "N", false, "how many: the config's and on; 3"},
+    {"rules", 'U', false, "FILE", false,
+     "writes what was learnt as rules for the next config"},
     {"split", 'p', false, "test|val|train", false, "the images to evaluate on"},
     {"confusion", 'M', false, "FILE", false,
      "writes the confusion matrix as CSV"},
@@ -328,13 +350,37 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         a->format = argument;
         return SN_OK;
     case 'l':
-        a->latency = argument;
+        a->budget[SN_BUDGET_LATENCY] = argument;
+        return SN_OK;
+    case 'W':
+        a->budget[SN_BUDGET_WEIGHTS] = argument;
+        return SN_OK;
+    case 'A':
+        a->budget[SN_BUDGET_ACTIVATIONS] = argument;
+        return SN_OK;
+    case 'K':
+        a->budget[SN_BUDGET_MACS] = argument;
         return SN_OK;
     case 't':
         a->time = argument;
         return SN_OK;
     case 'G':
         a->target = argument;
+        return SN_OK;
+    case 'B':
+        a->by = argument;
+        return SN_OK;
+    case 'k':
+        a->take = argument;
+        return SN_OK;
+    case 'L':
+        a->controls = true;
+        return SN_OK;
+    case 'Q':
+        return read_count(&a->seeds, "--seeds", argument, SN_COMPARE_SEEDS,
+                          err);
+    case 'U':
+        a->rules = argument;
         return SN_OK;
     case 'p':
         a->split = argument;

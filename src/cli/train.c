@@ -19,7 +19,7 @@ static void on_signal(int number)
     stop = number;
 }
 
-static void catch_signals(void)
+const volatile sig_atomic_t *sn_cli_catch_signals(void)
 {
     struct sigaction action = {0};
     action.sa_handler = on_signal;
@@ -27,6 +27,7 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    return &stop;
 }
 
 static sn_status check_flags(const struct sn_cli *a, struct sn_error *err)
@@ -82,7 +83,7 @@ sn_status sn_cli_train(const struct sn_cli *a, struct sn_error *err)
     struct sn_job_result *r = calloc(1, sizeof *r);
     if (!r)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for a result");
-    catch_signals();
+    (void)sn_cli_catch_signals();
     sn_status rc = sn_job_train(&request, r, err);
     if (rc == SN_OK)
         rc = print_result(a, r, err);

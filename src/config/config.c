@@ -60,21 +60,51 @@ static void on_ini_fault(void *ctx, struct sn_ini_place at, const char *text)
 
 /* ---- names ---- */
 
+/* Numbers in the name of a group's sections: 0, 1, or 2. */
+static int numbers(const struct sn_config_group *g)
+{
+    int n = 0;
+    for (const char *c = g->section.table->section; *c; c++)
+        n += *c == '*';
+    return n;
+}
+
 static bool is_repeated(const struct sn_config_group *g)
 {
-    const char *name = g->section.table->section;
-    const size_t n = strlen(name);
-    return n >= 2 && strcmp(name + n - 2, ".*") == 0;
+    return numbers(g) > 0;
+}
+
+int sn_config_room(const struct sn_config_group *g)
+{
+    const int n = numbers(g);
+    return n == 0 ? 1 : n == 1 ? SN_CONFIG_MAX_REPEAT : SN_CONFIG_MAX_PARTS;
+}
+
+/* A pattern with its stars replaced by words, in turn. */
+static void fill_stars(char *buf, size_t size, const char *pattern,
+                       const char *first, const char *second)
+{
+    struct sn_text t = {0};
+    for (const char *c = pattern; *c; c++) {
+        if (*c == '*')
+            sn_text_add(&t, "%s", first);
+        else
+            sn_text_add_bytes(&t, c, 1);
+        if (*c == '*')
+            first = second;
+    }
+    snprintf(buf, size, "%s", t.data ? t.data : "");
+    sn_text_release(&t);
 }
 
 void sn_config_name(const struct sn_config_group *g, int part, char *buf,
                     size_t size)
 {
-    const char *name = g->section.table->section;
-    if (is_repeated(g))
-        snprintf(buf, size, "%.*s%d", (int)strlen(name) - 1, name, part + 1);
-    else
-        snprintf(buf, size, "%s", name);
+    char first[16], second[16];
+    const int faster = numbers(g) == 2 ? SN_CONFIG_MAX_REPEAT : 1;
+    snprintf(first, sizeof first, "%d", part / faster + 1);
+    snprintf(second, sizeof second, "%d", part % faster + 1);
+    fill_stars(buf, size, g->section.table->section, first, second);
 }
 
 struct sn_option sn_config_row(const struct sn_option *o)
@@ -84,21 +114,42 @@ struct sn_option sn_config_row(const struct sn_option *o)
     return row;
 }
 
+/* Reads one number of a section's name; 0 when it is none. */
+static int read_number(const char **at)
+{
+    const char *digits = *at;
+    const size_t n = strspn(digits, "0123456789");
+    *at += n;
+    if (n < 1 || n > 2 || *digits == '0')
+        return 0;
+    const int number =
+        n == 1 ? digits[0] - '0' : (digits[0] - '0') * 10 + digits[1] - '0';
+    return number <= SN_CONFIG_MAX_REPEAT ? number : 0;
+}
+
 /* The number of `name` in a repeated group, 1 and up; 0 when it is not of that
- * group, -1 when it is but the number is not one. */
+ * group, -1 when it is but a number is not one. */
 static int number_in_group(const struct sn_config_group *g, const char *name)
 {
     const char *pattern = g->section.table->section;
-    const size_t prefix = strlen(pattern) - 1; /* "stage." */
-    if (!is_repeated(g) || strncmp(name, pattern, prefix) != 0)
+    int part = 0;
+    bool wrong = false;
+    if (!is_repeated(g))
         return 0;
-    const char *digits = name + prefix;
-    const size_t n = strlen(digits);
-    if (n < 1 || n > 2 || strspn(digits, "0123456789") != n || *digits == '0')
-        return strchr(digits, '.') ? 0 : -1;
-    const int number =
-        n == 1 ? digits[0] - '0' : (digits[0] - '0') * 10 + digits[1] - '0';
-    return number <= SN_CONFIG_MAX_REPEAT ? number : -1;
+    for (; *pattern; pattern++) {
+        if (*pattern == '*') {
+            const int number = read_number(&name);
+            wrong = wrong || number == 0;
+            part = part * SN_CONFIG_MAX_REPEAT + number - 1;
+            if (wrong) /* whatever stands there, up to the next dot */
+                name += strcspn(name, ".");
+        } else if (*name++ != *pattern) {
+            return 0;
+        }
+    }
+    if (*name)
+        return strchr(name, '.') ? 0 : -1;
+    return wrong ? -1 : part + 1;
 }
 
 /* The group and part that `name` spells; NULL when there is none, and then in
@@ -144,8 +195,10 @@ static void unknown_section(struct walk *w, struct sn_ini_place at,
 {
     if (wrong) {
         const char *pattern = wrong->section.table->section;
-        fault_at(w, at, "[%s] has no number from 1 to %d; expected [%.*s1]",
-                 name, SN_CONFIG_MAX_REPEAT, (int)strlen(pattern) - 1, pattern);
+        char expected[NAME_MAX_BYTES];
+        fill_stars(expected, sizeof expected, pattern, "1", "1");
+        fault_at(w, at, "[%s] has no number from 1 to %d; expected [%s]", name,
+                 SN_CONFIG_MAX_REPEAT, expected);
         return;
     }
     char names[KNOWN_MAX][NAME_MAX_BYTES], hint[SN_INI_LINE];
@@ -156,12 +209,9 @@ static void unknown_section(struct walk *w, struct sn_ini_place at,
     for (int i = 0; i < w->cfg->groups && count < KNOWN_MAX; i++) {
         const struct sn_config_group *g = &w->cfg->group[i];
         const char *section = g->section.table->section;
-        if (is_repeated(g)) /* its name with the number that was given */
-            snprintf(names[count], sizeof *names, "%.*s%.20s",
-                     (int)strlen(section) - 1, section,
-                     numbered ? dot + 1 : "N");
-        else
-            snprintf(names[count], sizeof *names, "%s", section);
+        char number[24]; /* its name with the number that was given */
+        snprintf(number, sizeof number, "%.20s", numbered ? dot + 1 : "N");
+        fill_stars(names[count], sizeof *names, section, number, "N");
         known[count] = names[count];
         count++;
     }
@@ -336,7 +386,7 @@ static void apply_override(struct walk *w, const char *text)
 
 /* ---- what is missing ---- */
 
-static bool stands(const struct sn_config_part *part)
+bool sn_config_stands(const struct sn_config_part *part)
 {
     return part->in_file || part->over;
 }
@@ -357,7 +407,7 @@ static void count_parts(struct walk *w, struct sn_config_group *g)
     g->parts = 0;
     for (int i = 0; i < SN_CONFIG_MAX_REPEAT; i++) {
         const struct sn_config_part *part = &g->part[i];
-        if (!stands(part))
+        if (!sn_config_stands(part))
             continue;
         if (i > g->parts) {
             sn_config_name(g, i, name, sizeof name);
@@ -391,16 +441,16 @@ static void check_missing(struct walk *w)
     char name[NAME_MAX_BYTES];
     for (int i = 0; i < w->cfg->groups; i++) {
         struct sn_config_group *g = &w->cfg->group[i];
-        g->parts = 1;
-        if (is_repeated(g))
+        g->parts = sn_config_room(g);
+        if (numbers(g) == 1)
             count_parts(w, g);
-        if (g->section.required && !stands(&g->part[0])) {
+        if (g->section.required && !sn_config_stands(&g->part[0])) {
             sn_config_name(g, 0, name, sizeof name);
             fault_at(w, where(w, &g->part[0]), "section [%s] is missing", name);
             continue;
         }
         for (int ip = 0; ip < g->parts; ip++)
-            if (!is_repeated(g) || stands(&g->part[ip]))
+            if (!is_repeated(g) || sn_config_stands(&g->part[ip]))
                 check_required(w, g, ip);
     }
     w->over = NULL;
@@ -422,7 +472,9 @@ create(const char *path, const struct sn_config_section *sections, int count)
     for (int i = 0; ok && i < count; i++) {
         struct sn_config_group *g = &cfg->group[cfg->groups++];
         g->section = sections[i];
-        const int parts = is_repeated(g) ? SN_CONFIG_MAX_REPEAT : 1;
+        const int parts = sn_config_room(g);
+        g->part = calloc((size_t)parts, sizeof *g->part);
+        ok = g->part != NULL;
         for (int ip = 0; ok && ip < parts; ip++) {
             g->part[ip].setting =
                 calloc(g->section.table->count, sizeof *g->part[ip].setting);
@@ -440,9 +492,12 @@ void sn_config_destroy(struct sn_config *cfg)
 {
     if (!cfg)
         return;
-    for (int i = 0; i < cfg->groups; i++)
-        for (int ip = 0; ip < SN_CONFIG_MAX_REPEAT; ip++)
-            free(cfg->group[i].part[ip].setting);
+    for (int i = 0; i < cfg->groups; i++) {
+        const struct sn_config_group *g = &cfg->group[i];
+        for (int ip = 0; g->part && ip < sn_config_room(g); ip++)
+            free(g->part[ip].setting);
+        free(g->part);
+    }
     free(cfg->group);
     free(cfg->path);
     free(cfg);
@@ -453,7 +508,7 @@ static void set_defaults(struct sn_config *cfg, const char *dir)
     for (int i = 0; i < cfg->groups; i++) {
         const struct sn_config_group *g = &cfg->group[i];
         const struct sn_option_table *table = g->section.table;
-        for (int ip = 0; ip < SN_CONFIG_MAX_REPEAT && g->part[ip].setting; ip++)
+        for (int ip = 0; ip < sn_config_room(g); ip++)
             for (size_t io = 0; io < table->count; io++) {
                 const struct sn_option row = sn_config_row(&table->rows[io]);
                 sn_option_default(&row, &g->part[ip].setting[io].value, dir);
@@ -467,8 +522,7 @@ static void hand_out(const struct sn_config *cfg)
     for (int i = 0; i < cfg->groups; i++) {
         const struct sn_config_group *g = &cfg->group[i];
         const struct sn_option_table *table = g->section.table;
-        const int parts = is_repeated(g) ? SN_CONFIG_MAX_REPEAT : 1;
-        for (int ip = 0; ip < parts; ip++) {
+        for (int ip = 0; ip < sn_config_room(g); ip++) {
             char *base =
                 (char *)g->section.base + (size_t)ip * g->section.stride;
             for (size_t io = 0; io < table->count; io++)

@@ -11,13 +11,18 @@
 #include "base/option.h"
 #include "base/status.h"
 
-enum { SN_CONFIG_MAX_REPEAT = 16 }; /* stages */
+enum {
+    SN_CONFIG_MAX_REPEAT = 16, /* stages, and blocks of one */
+    SN_CONFIG_MAX_PARTS = SN_CONFIG_MAX_REPEAT * SN_CONFIG_MAX_REPEAT
+};
 
 /* A table and where its values go.  A key without a default must be set, also
  * in a section that need not stand in the file.  For a plain section `base` is
  * the room's struct.  For a repeated one ("stage.*") it is an array of
  * SN_CONFIG_MAX_REPEAT structs of `stride` bytes; *repeat gets the number of
- * sections, which must be numbered 1, 2, ... without a gap. */
+ * sections, which must be numbered 1, 2, ... without a gap.  One repeated twice
+ * ("stage.*.block.*") is an array of SN_CONFIG_MAX_PARTS, the second number
+ * running faster, of which any may stand; `repeat` is NULL then. */
 struct sn_config_section {
     const struct sn_option_table *table;
     void *base;

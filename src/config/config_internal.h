@@ -51,9 +51,8 @@ struct sn_config_part {
 
 struct sn_config_group {
     struct sn_config_section section;
-    struct sn_config_part
-        part[SN_CONFIG_MAX_REPEAT]; /* [0] when not repeated */
-    int parts;                      /* that exist */
+    struct sn_config_part *part; /* [sn_config_room()] owned */
+    int parts;                   /* that exist */
 };
 
 struct sn_config {
@@ -61,6 +60,12 @@ struct sn_config {
     struct sn_config_group *group; /* owned */
     int groups;
 };
+
+/* Parts a group may have: 1, or those of its one or two numbers. */
+int sn_config_room(const struct sn_config_group *g);
+
+/* Whether a section stands in the file or was named by an override. */
+bool sn_config_stands(const struct sn_config_part *part);
 
 /* The section's name as it stands in a file: "train", "stage.3". */
 void sn_config_name(const struct sn_config_group *g, int part, char *buf,

@@ -48,12 +48,20 @@ static void add_part(struct sn_text *t, const struct sn_config *cfg,
     }
 }
 
+/* Of sections repeated twice only those that stand are there. */
+static bool is_sparse(const struct sn_config_group *g)
+{
+    return sn_config_room(g) == SN_CONFIG_MAX_PARTS;
+}
+
 char *sn_config_text(const struct sn_config *cfg)
 {
     struct sn_text t = {0};
     for (int i = 0; i < cfg->groups; i++)
         for (int ip = 0; ip < cfg->group[i].parts; ip++)
-            add_part(&t, cfg, &cfg->group[i], ip);
+            if (!is_sparse(&cfg->group[i]) ||
+                sn_config_stands(&cfg->group[i].part[ip]))
+                add_part(&t, cfg, &cfg->group[i], ip);
     return sn_text_take(&t);
 }
 
@@ -82,7 +90,7 @@ static void add_words(struct sn_text *t, const char *text, int indent,
 static bool says_unit(const struct sn_option *o)
 {
     return *o->unit && o->type != SN_OPT_TIME && o->type != SN_OPT_SIZE &&
-           o->type != SN_OPT_FREQUENCY;
+           o->type != SN_OPT_FREQUENCY && o->type != SN_OPT_AMOUNT;
 }
 
 static void add_row(struct sn_text *t, const struct sn_option *o, int indent)
@@ -114,13 +122,12 @@ static int help_column(const struct sn_option_table *table)
 
 bool sn_config_is_named(const char *section, const char *word)
 {
-    const size_t n = strlen(section);
+    const char *star = strstr(section, ".*");
     if (strcmp(section, word) == 0)
         return true;
-    if (n < 2 || strcmp(section + n - 2, ".*") != 0)
-        return false;
-    return strncmp(section, word, n - 2) == 0 &&
-           (word[n - 2] == '\0' || word[n - 2] == '.');
+    const size_t n = star ? (size_t)(star - section) : 0;
+    return n > 0 && strncmp(section, word, n) == 0 &&
+           (word[n] == '\0' || word[n] == '.');
 }
 
 char *sn_config_help(const struct sn_config_section *sections, int count,
@@ -129,13 +136,12 @@ char *sn_config_help(const struct sn_config_section *sections, int count,
     struct sn_text t = {0};
     for (int i = 0; i < count; i++) {
         const struct sn_option_table *table = sections[i].table;
-        const size_t n = strlen(table->section);
-        const bool repeated = n >= 2 && table->section[n - 1] == '*';
         if (only && !sn_config_is_named(table->section, only))
             continue;
-        sn_text_add(&t, "%s[%.*s%s]  %s\n", t.length ? "\n" : "",
-                    (int)n - repeated, table->section, repeated ? "N" : "",
-                    table->help);
+        sn_text_add(&t, "%s[", t.length ? "\n" : "");
+        for (const char *c = table->section; *c; c++)
+            sn_text_add_bytes(&t, *c == '*' ? "N" : c, 1);
+        sn_text_add(&t, "]  %s\n", table->help);
         for (size_t io = 0; io < table->count; io++)
             add_row(&t, &table->rows[io], help_column(table));
     }

@@ -78,13 +78,20 @@ static void add_measured(struct sn_text *out, const struct sn_job_result *r)
 
 static void add_budget(struct sn_text *out, const struct sn_job_result *r)
 {
-    char budget[SN_QUANTITY_TEXT];
-    const double used = r->net.cost.seconds / r->budget;
-    if (r->budget <= 0)
-        return;
-    sn_text_add(out, "%-8s %s of latency, %.1f %% of it used: %s\n", "budget",
-                sn_text_time(budget, sizeof budget, r->budget), 100 * used,
-                r->net.cost.seconds <= r->budget ? "met" : "EXCEEDED");
+    char limit[SN_QUANTITY_TEXT];
+    const char *head = "budget";
+    for (int i = 0; i < SN_BUDGETS; i++) {
+        const sn_budget_kind kind = (sn_budget_kind)i;
+        const double used = sn_cost_of(&r->net.cost, kind);
+        if (!sn_budget_has(&r->budget, kind))
+            continue;
+        sn_text_add(
+            out, "%-8s %s of %s, %.1f %% of it used: %s\n", head,
+            sn_budget_text(limit, sizeof limit, kind, r->budget.limit[i]),
+            sn_budget_name(kind), 100 * used / r->budget.limit[i],
+            used <= r->budget.limit[i] ? "met" : "EXCEEDED");
+        head = "";
+    }
 }
 
 void sn_arch_table(const struct sn_arch *arch, struct sn_text *out)

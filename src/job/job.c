@@ -243,10 +243,8 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
 {
     const struct sn_job_plan *p = j->plan;
     char low[SN_QUANTITY_TEXT], high[SN_QUANTITY_TEXT], base[SN_QUANTITY_TEXT];
-    char budget[SN_QUANTITY_TEXT] = "none", peak[SN_QUANTITY_TEXT];
+    char budget[SN_BUDGET_LINE], peak[SN_QUANTITY_TEXT];
     char left[SN_QUANTITY_TEXT] = "?";
-    if (p->budget > 0)
-        sn_text_time(budget, sizeof budget, p->budget);
     if (p->available > 0)
         sn_text_bytes(left, sizeof left, (double)p->available);
     char nets[SN_NETS_TEXT];
@@ -257,7 +255,8 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
                           sn_text_time(high, sizeof high, p->highest),
                           sn_target_name(&j->config.device)));
     SN_TRY(sn_job_say(
-        j, err, "%-8s %s of latency; the baseline takes %s", "budget", budget,
+        j, err, "%-8s %s; the baseline takes %s", "budget",
+        sn_job_plan_budget(budget, &p->budget),
         sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
     char again[SN_AGAIN_TEXT];
     SN_TRY(sn_job_say(j, err, "%-8s %s", "training", sn_job_plan_precision(p)));

@@ -13,6 +13,10 @@
 #include "base/file.h"
 #include "job/target_file.h"
 
+_Static_assert((int)SN_CONFIG_MAX_REPEAT == (int)SN_MAX_STAGES &&
+                   (int)SN_CONFIG_MAX_REPEAT == (int)SN_MAX_DEPTH,
+               "a config has as many stages and blocks as a space");
+
 enum { ARCH_TEXT_MAX = 1 << 20 }; /* bytes of an arch file at most */
 
 static const struct sn_option_name task_names[] = {
@@ -112,6 +116,9 @@ void sn_job_sections(struct sn_job_config *c, struct sn_config_section *out)
          .base = c->stage,
          .stride = sizeof *c->stage,
          .repeat = &c->stages},
+        {.table = &sn_block_options,
+         .base = c->block,
+         .stride = sizeof *c->block},
         {.table = &sn_search_options, .base = &c->search},
         {.table = &sn_train_table, .base = &c->train},
         {.table = &sn_baseline_table, .base = &c->baseline},
@@ -185,6 +192,29 @@ int sn_job_group(const struct sn_job_config *c, int batch)
     return c->run.bn_group > 0 ? c->run.bn_group : batch;
 }
 
+/* Soft gates mix expansions and ops, no kernels. */
+static void check_kernels(const struct sn_job_config *c,
+                          const struct sn_space *space, struct faults *f)
+{
+    char text[160];
+    if (c->search.mode != SN_SEARCH_GUMBEL)
+        return;
+    for (int is = 0; is < space->n_stages; is++)
+        for (int ib = 0; ib < sn_space_max_depth(space, is); ib++)
+            for (int i = 0; i < space->stage[is].block[ib].n_op; i++) {
+                const struct sn_block_space *b = &space->stage[is].block[ib];
+                const sn_block_op op = b->op[i];
+                if (b->of[op].n_k < 2)
+                    continue;
+                snprintf(text, sizeof text,
+                         "gumbel searches no kernels; stage.%d.block.%d offers "
+                         "%d to %s, expected one",
+                         is + 1, ib + 1, b->of[op].n_k, sn_block_op_name(op));
+                space_fault(f, "search", "mode", text);
+                return;
+            }
+}
+
 static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
 {
     struct faults f = {.source = c->source, .err = err};
@@ -196,9 +226,11 @@ static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
     check_groups(c, &f);
     /* channels and classes come with the images; no fault of [space] depends
      * on them */
-    (void)!sn_space_from_options(space, &c->space, c->stage, c->stages,
-                                 c->data.size, c->data.size, 3, 2, space_fault,
-                                 &f);
+    const sn_status made = sn_space_from_options(
+        space, &c->space, c->stage, c->stages, c->block, c->data.size,
+        c->data.size, 3, 2, space_fault, &f);
+    if (made == SN_OK)
+        check_kernels(c, space, &f);
     free(space);
     return f.count ? SN_ERR_CONFIG : SN_OK;
 }
@@ -307,8 +339,8 @@ sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
     if (err)
         err->text[0] = '\0';
     return sn_space_from_options(space, &c->space, c->stage, c->stages,
-                                 c->data.size, c->data.size, channels, classes,
-                                 space_fault, &f);
+                                 c->block, c->data.size, c->data.size, channels,
+                                 classes, space_fault, &f);
 }
 
 void sn_job_config_release(struct sn_job_config *c)

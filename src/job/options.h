@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "datasets/dataset.h"
+#include "search/limits.h"
 #include "search/search_options.h"
 #include "search/space_options.h"
 #include "target/target.h"
@@ -45,7 +46,7 @@ struct sn_baseline_options {
 extern const struct sn_option_table sn_run_table, sn_task_table,
     sn_baseline_table;
 
-enum { SN_JOB_SECTIONS = 10 };
+enum { SN_JOB_SECTIONS = 11 };
 
 struct sn_job_config {
     struct sn_run_options run;
@@ -56,6 +57,7 @@ struct sn_job_config {
     struct sn_space_options space;
     struct sn_stage_options stage[SN_CONFIG_MAX_REPEAT];
     int stages;
+    struct sn_block_options block[SN_CONFIG_MAX_PARTS];
     struct sn_search_options search;
     struct sn_train_options train;
     struct sn_baseline_options baseline;

@@ -51,7 +51,7 @@ static struct sn_search_setup setup_of(struct search *s, const struct sn_job *j)
                                    o->lr_warmup),
         .options = o,
         .cost = &j->plan->cost,
-        .target = j->plan->budget,
+        .target = sn_job_plan_target(j->plan),
         .seed = j->config.run.seed};
 }
 
@@ -149,11 +149,10 @@ static sn_status derive(struct sn_job *j, const struct search *s,
                         struct sn_error *err)
 {
     const struct sn_job_plan *p = j->plan;
-    const double budget = p->budget > 0 ? p->budget : (double)INFINITY;
     double probability[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS];
     s->searcher.mode->values(&s->searcher, probability, value);
     SN_TRY(sn_derive(&j->at->arch, &p->space, &p->decisions, &p->cost, value,
-                     budget, NULL, err));
+                     &p->budget, NULL, err));
     j->at->has_arch = true;
     return sn_supernet_save(&j->dir, &s->net, err);
 }

@@ -8,13 +8,6 @@
 
 /* ---- costs ---- */
 
-static double budget_seconds(const struct sn_quantity *q, double baseline)
-{
-    if (!q->set)
-        return 0;
-    return q->percent ? q->value * baseline : q->value;
-}
-
 /* Without a search: the arch file's net, or the baseline. */
 static sn_status take_only(struct sn_job_plan *p, const struct sn_job_config *c,
                            struct sn_error *err)
@@ -43,8 +36,9 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
     SN_TRY(sn_cost_table_make(&p->cost, &p->space, &c->device, err));
     sn_arch_baseline(&p->baseline, &p->space);
     sn_arch_cost(&p->baseline_cost, &p->baseline, &c->device);
-    sn_cost_range(&p->cost, &p->space, &p->lowest, &p->highest);
-    p->budget = budget_seconds(&c->budget.latency, p->baseline_cost.seconds);
+    sn_cost_range(&p->cost, &p->space, SN_BUDGET_LATENCY, &p->lowest,
+                  &p->highest);
+    sn_budget_make(&p->budget, &c->budget, &p->baseline_cost);
     return take_only(p, c, err);
 }
 
@@ -74,22 +68,55 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
     return rc;
 }
 
+double sn_job_plan_target(const struct sn_job_plan *p)
+{
+    return sn_budget_has(&p->budget, SN_BUDGET_LATENCY)
+               ? p->budget.limit[SN_BUDGET_LATENCY]
+               : 0.0;
+}
+
+const char *sn_job_plan_budget(char buf[SN_BUDGET_LINE],
+                               const struct sn_budget *budget)
+{
+    char value[SN_QUANTITY_TEXT];
+    size_t n = (size_t)snprintf(buf, SN_BUDGET_LINE, "none");
+    if (sn_budget_any(budget))
+        n = 0;
+    for (int i = 0; i < SN_BUDGETS; i++) {
+        const sn_budget_kind kind = (sn_budget_kind)i;
+        if (sn_budget_has(budget, kind) && n < SN_BUDGET_LINE)
+            n += (size_t)snprintf(
+                buf + n, SN_BUDGET_LINE - n, "%s%s of %s", n ? ", " : "",
+                sn_budget_text(value, sizeof value, kind, budget->limit[i]),
+                sn_budget_name(kind));
+    }
+    return buf;
+}
+
 sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
                                struct sn_error *err)
 {
-    char low[SN_QUANTITY_TEXT], high[SN_QUANTITY_TEXT];
-    char budget[SN_QUANTITY_TEXT];
-    if (!p->searches || p->budget <= 0 || p->budget >= p->lowest)
+    char text[SN_QUANTITY_TEXT];
+    struct sn_arch some;
+    if (!p->searches || !sn_budget_any(&p->budget))
         return SN_OK;
-    return sn_fail(
-        err, SN_ERR_INFEASIBLE,
-        "[budget] latency: no net of this space meets %s; attainable are %s "
-        "to %s (%.1f %% to %.1f %% of the baseline)",
-        sn_text_time(budget, sizeof budget, p->budget),
-        sn_text_time(low, sizeof low, p->lowest),
-        sn_text_time(high, sizeof high, p->highest),
-        100 * p->lowest / p->baseline_cost.seconds,
-        100 * p->highest / p->baseline_cost.seconds);
+    const sn_status rc = sn_derive(&some, &p->space, &p->decisions, &p->cost,
+                                   NULL, &p->budget, NULL, err);
+    if (rc != SN_ERR_INFEASIBLE)
+        return rc;
+    struct sn_text base = {0};
+    for (int i = 0; i < SN_BUDGETS; i++) {
+        const sn_budget_kind kind = (sn_budget_kind)i;
+        if (sn_budget_has(&p->budget, kind))
+            sn_text_add(&base, "%s%s of %s", base.length ? ", " : "",
+                        sn_budget_exact(text, sizeof text, kind,
+                                        sn_cost_of(&p->baseline_cost, kind)),
+                        sn_budget_name(kind));
+    }
+    (void)!sn_fail_more(err, SN_ERR_INFEASIBLE, "  the baseline takes %s",
+                        base.data ? base.data : "more");
+    sn_text_release(&base);
+    return SN_ERR_INFEASIBLE;
 }
 
 const char *sn_job_plan_nets(char buf[SN_NETS_TEXT],

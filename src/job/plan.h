@@ -18,7 +18,7 @@ struct sn_job_plan {
     struct sn_arch only; /* without a search: the net that is trained */
     struct sn_cost only_cost;
     double lowest, highest; /* attainable latency, seconds */
-    double budget;          /* seconds; 0: none */
+    struct sn_budget budget;
 
     bool bf16;           /* of training, inside of blocks */
     size_t data_bytes;   /* images in memory */
@@ -47,8 +47,17 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
                               const struct sn_split *split,
                               struct sn_error *err);
 
-/* Whether some net meets the budget.  SN_ERR_INFEASIBLE with the attainable
- * range. */
+/* The latency a search aims at, seconds; 0: any. */
+double sn_job_plan_target(const struct sn_job_plan *p);
+
+/* Every budget with a limit, for people: `57.8 us of latency, 64.0 KiB of
+ * weights`, or `none`.  Returns buf. */
+enum { SN_BUDGET_LINE = 160 };
+const char *sn_job_plan_budget(char buf[SN_BUDGET_LINE],
+                               const struct sn_budget *budget);
+
+/* Whether some net meets all budgets.  SN_ERR_INFEASIBLE with the attainable
+ * range, SN_ERR_MEMORY. */
 sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
                                struct sn_error *err);
 

@@ -36,7 +36,8 @@ void sn_job_begin_phase(struct sn_job *j, const char *title, int epochs)
     j->phase_clock = j->saved_clock = sn_clock_seconds();
     j->phase_seconds = j->at->seconds[j->at->phase];
     j->profile = (struct sn_profile){0};
-    sn_progress_phase(&j->progress, title, epochs, j->plan->budget);
+    sn_progress_phase(&j->progress, title, epochs,
+                      sn_job_plan_target(j->plan));
 }
 
 struct sn_profile *sn_job_profile(struct sn_job *j)

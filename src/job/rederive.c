@@ -5,145 +5,128 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/options.h"
-#include "search/derive.h"
-#include "search/table_io.h"
+#include "job/finished.h"
 
-enum { LATENCY_MAX = 40 }; /* letters of a quantity */
+enum { LATENCY_MAX = 40 }; /* letters of a latency */
 
-/* A finished search, as it lies in its run. */
-struct search {
-    struct sn_rundir dir;
-    struct sn_job_config config;
-    struct sn_arch found; /* the run's own net: images and classes */
-    struct sn_space space;
-    struct sn_decisions decisions;
-    struct sn_cost_table table;
-    double value[SN_MAX_OPTIONS];
-};
+/* ---- what was asked ---- */
 
-static sn_status read_config(struct search *s, struct sn_error *err)
+/* The text between two commas, without blanks at its ends. */
+static sn_status next_latency(char *word, const char **text,
+                              struct sn_error *err)
 {
-    char path[SN_RUN_PATH];
-    SN_TRY(sn_job_config_read(
-        &s->config, sn_rundir_file(&s->dir, "config.ini", path), NULL, 0, err));
-    if (s->config.search.mode == SN_SEARCH_NONE)
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: trained one net and searched none (mode = none); "
-                       "there is nothing to derive from",
-                       s->dir.path);
-    if (!sn_file_exists(sn_rundir_file(&s->dir, "arch.txt", path)))
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: its search is not finished\ngo on with: supernet "
-                       "train --resume %s",
-                       s->dir.path, s->dir.path);
+    const char *start = *text + strspn(*text, " \t");
+    size_t n = strcspn(start, ",");
+    *text = start[n] ? start + n + 1 : NULL;
+    while (n > 0 && (start[n - 1] == ' ' || start[n - 1] == '\t'))
+        n--;
+    if (n > LATENCY_MAX)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "--latency: '%.20s...' has more than %d letters", start,
+                       LATENCY_MAX);
+    memcpy(word, start, n);
+    word[n] = '\0';
     return SN_OK;
 }
 
-typedef sn_status parse_fn(struct search *s, const char *text, const char *name,
-                           struct sn_error *err);
-
-static sn_status parse_arch(struct search *s, const char *text,
-                            const char *name, struct sn_error *err)
+/* Splits the list of latencies; without one there is a single net. */
+static sn_status split_latencies(struct sn_rederived *r, const char *text,
+                                 struct sn_error *err)
 {
-    SN_TRY(sn_arch_parse(&s->found, text, name, err));
-    SN_TRY(
-        sn_job_space(&s->space, &s->config, s->found.c, s->found.classes, err));
-    sn_decisions_make(&s->decisions, &s->space);
+    r->n = text ? 0 : 1;
+    while (text) {
+        if (r->n == SN_REDERIVE_MAX)
+            return sn_fail(err, SN_ERR_CONFIG,
+                           "--latency: more than %d latencies",
+                           SN_REDERIVE_MAX);
+        SN_TRY(next_latency(r->latency[r->n], &text, err));
+        for (int i = 0; i < r->n; i++)
+            if (strcmp(r->latency[i], r->latency[r->n]) == 0)
+                return sn_fail(err, SN_ERR_CONFIG,
+                               "--latency: '%s' stands in the list twice",
+                               r->latency[i]);
+        r->n++;
+    }
     return SN_OK;
 }
 
-static sn_status parse_table(struct search *s, const char *text,
-                             const char *name, struct sn_error *err)
-{
-    return sn_cost_table_parse(&s->table, &s->space, text, name, err);
-}
-
-static sn_status parse_values(struct search *s, const char *text,
-                              const char *name, struct sn_error *err)
-{
-    return sn_values_parse(s->value, &s->space, &s->decisions, text, name, err);
-}
-
-static sn_status read_file(struct search *s, const char *name, parse_fn *parse,
-                           struct sn_error *err)
-{
-    char *text, path[SN_RUN_PATH];
-    size_t bytes;
-    SN_TRY(sn_rundir_read(&s->dir, name, &text, &bytes, err));
-    sn_rundir_file(&s->dir, name, path);
-    sn_status rc = SN_OK;
-    if (strlen(text) != bytes)
-        rc = sn_fail(err, SN_ERR_INPUT, "%s: holds a NUL byte; expected text",
-                     path);
-    if (rc == SN_OK)
-        rc = parse(s, text, path, err);
-    free(text);
-    return rc;
-}
-
-static sn_status open_search(struct search *s, const char *run,
+/* The budgets of one latency: those given, else those of the run. */
+static sn_status make_budget(struct sn_budget *b, const struct sn_finished *s,
+                             const struct sn_rederive_request *q,
+                             const char *latency, const struct sn_cost *base,
                              struct sn_error *err)
 {
-    SN_TRY(sn_rundir_open(&s->dir, run, err));
-    SN_TRY(read_config(s, err));
-    SN_TRY(read_file(s, "arch.txt", parse_arch, err));
-    SN_TRY(read_file(s, "table.csv", parse_table, err));
-    return read_file(s, "values.csv", parse_values, err);
+    struct sn_budget_options o = s->config.budget;
+    if (q->budget[SN_BUDGET_LATENCY])
+        SN_TRY(sn_budget_option_read(&o, SN_BUDGET_LATENCY, latency, err));
+    for (int i = 0; i < SN_BUDGETS; i++)
+        if (i != SN_BUDGET_LATENCY && q->budget[i])
+            SN_TRY(sn_budget_option_read(&o, (sn_budget_kind)i, q->budget[i],
+                                         err));
+    sn_budget_make(b, &o, base);
+    return SN_OK;
 }
 
-/* The same sum, in the same order, as the derivation's. */
-static void table_cost(struct sn_cost *cost, const struct search *s,
-                       const struct sn_arch *arch)
+/* ---- deriving ---- */
+
+static sn_status derive_one(const struct sn_finished *s,
+                            struct sn_job_result *r, struct sn_derived *d,
+                            const struct sn_rederive_request *q,
+                            const char *latency, struct sn_error *err)
 {
-    *cost = s->table.fixed;
-    for (int is = 0; is < arch->n_stages; is++)
-        for (int ib = 0; ib < arch->stage[is].depth; ib++) {
-            const struct sn_block b = arch->stage[is].block[ib];
-            const struct sn_op_space *of =
-                &s->space.stage[is].block[ib].of[b.op];
-            int ik = 0, ie = 0;
-            while (of->k[ik] != b.k)
-                ik++;
-            while (of->e[ie] != b.e)
-                ie++;
-            sn_cost_add(cost, &s->table.block[is][ib][b.op][ik][ie]);
+    r->baseline.arch = s->baseline;
+    r->baseline.cost = s->baseline_cost;
+    r->seed = s->config.run.seed;
+    r->searched = r->has_baseline = true;
+    SN_TRY(make_budget(&r->budget, s, q, latency, &r->baseline.cost, err));
+    SN_TRY(sn_derive(&r->net.arch, &s->space, &s->decisions, &s->table,
+                     s->value, &r->budget, d, err));
+    sn_finished_cost(&r->net.cost, s, &r->net.arch);
+    return SN_OK;
+}
+
+/* ---- writing ---- */
+
+/* Adds a text without its blanks. */
+static void add_word(struct sn_text *t, const char *word)
+{
+    for (; *word; word++)
+        if (*word != ' ' && *word != '\t')
+            sn_text_add_bytes(t, word, 1);
+}
+
+/* derive/LATENCY, and what else was given. */
+static void dir_name(struct sn_text *t, const struct sn_rederive_request *q,
+                     const char *latency)
+{
+    const char *comma = "";
+    sn_text_add(t, "derive/");
+    add_word(t, latency);
+    if (*latency)
+        comma = ",";
+    for (int i = 0; i < SN_BUDGETS; i++)
+        if (i != SN_BUDGET_LATENCY && q->budget[i]) {
+            sn_text_add(t, "%s%s=", comma, sn_budget_name((sn_budget_kind)i));
+            add_word(t, q->budget[i]);
+            comma = ",";
         }
 }
 
-static sn_status read_latency(struct sn_quantity *q, const char *text,
-                              struct sn_error *err)
-{
-    const struct sn_option row = {.key = "latency",
-                                  .type = SN_OPT_TIME,
-                                  .min = 1,
-                                  .allow_percent = true,
-                                  .unit = "s"};
-    struct sn_error why;
-    if (sn_option_parse(&row, q, text, NULL, &why) == SN_OK)
-        return SN_OK;
-    return sn_fail(err, SN_ERR_CONFIG, "--latency: %s", why.text);
-}
-
-/* RUN/derive/LATENCY, the latency as it was given, without blanks. */
 static sn_status make_dir(struct sn_rundir *out, const struct sn_rundir *run,
+                          const struct sn_rederive_request *q,
                           const char *latency, struct sn_error *err)
 {
-    char name[SN_RUN_PATH];
-    if (strlen(latency) > LATENCY_MAX)
-        return sn_fail(err, SN_ERR_CONFIG,
-                       "--latency: '%.20s...' has more than %d letters",
-                       latency, LATENCY_MAX);
-    size_t n = (size_t)snprintf(name, sizeof name, "derive/");
-    for (const char *c = latency; *c; c++)
-        if (*c != ' ' && *c != '\t')
-            name[n++] = *c;
-    name[n] = '\0';
+    struct sn_text name = {0};
     memset(out, 0, sizeof *out);
-    if (!sn_path_join(out->path, sizeof out->path - 32, run->path, name))
-        return sn_fail(err, SN_ERR_OUTPUT, "%s: the path is too long",
-                       run->path);
-    return sn_dir_make(out->path, err);
+    dir_name(&name, q, latency);
+    sn_status rc = SN_OK;
+    if (name.failed)
+        rc = sn_fail(err, SN_ERR_MEMORY, "no memory for a folder's name");
+    else if (!sn_path_join(out->path, sizeof out->path - 32, run->path,
+                           name.data))
+        rc = sn_fail(err, SN_ERR_OUTPUT, "%s: the path is too long", run->path);
+    sn_text_release(&name);
+    return rc == SN_OK ? sn_dir_make(out->path, err) : rc;
 }
 
 static sn_status write_all(const struct sn_rundir *dir,
@@ -162,39 +145,98 @@ static sn_status write_all(const struct sn_rundir *dir,
     return rc;
 }
 
-static sn_status derive(struct search *s, struct sn_job_result *r,
-                        const char *latency, struct sn_error *err)
+static void pareto_row(struct sn_text *t, const struct sn_rederived *r, int i,
+                       size_t run_length)
 {
-    struct sn_quantity budget = {0};
-    struct sn_rundir dir;
-    SN_TRY(read_latency(&budget, latency, err));
-    sn_arch_baseline(&r->baseline.arch, &s->space);
-    table_cost(&r->baseline.cost, s, &r->baseline.arch);
-    r->seed = s->config.run.seed;
-    r->searched = r->has_baseline = true;
-    r->budget =
-        budget.percent ? budget.value * r->baseline.cost.seconds : budget.value;
-    SN_TRY(sn_derive(&r->net.arch, &s->space, &s->decisions, &s->table,
-                     s->value, r->budget, NULL, err));
-    table_cost(&r->net.cost, s, &r->net.arch);
-    SN_TRY(make_dir(&dir, &s->dir, latency, err));
-    snprintf(r->dir, sizeof r->dir, "%s", dir.path);
-    return write_all(&dir, r, err);
+    const struct sn_cost *c = &r->item[i].net.cost;
+    const double real[] = {r->item[i].budget.limit[SN_BUDGET_LATENCY],
+                           c->seconds,
+                           c->weights,
+                           c->activations,
+                           c->macs,
+                           c->params,
+                           r->derived[i].worth,
+                           r->derived[i].gap};
+    char buf[32];
+    sn_text_add_csv(t, r->latency[i]);
+    for (size_t j = 0; j < sizeof real / sizeof *real; j++)
+        sn_text_add(t, ",%s", sn_text_real(buf, sizeof buf, real[j]));
+    sn_text_add(t, ",");
+    sn_text_add_csv(t, r->item[i].dir + run_length + 1);
+    sn_text_add(t, "\n");
 }
 
-sn_status sn_rederive(struct sn_job_result *r, const char *run,
-                      const char *latency, struct sn_error *err)
+static sn_status write_pareto(const struct sn_rundir *dir,
+                              const struct sn_rederived *r,
+                              struct sn_error *err)
 {
-    struct search *s = calloc(1, sizeof *s);
-    struct sn_job_result made = {0};
-    if (!s)
-        return sn_fail(err, SN_ERR_MEMORY, "no memory for a search");
-    sn_status rc = open_search(s, run, err);
-    if (rc == SN_OK)
-        rc = derive(s, &made, latency, err);
+    struct sn_text t = {0};
+    sn_text_add(&t, "latency,budget_s,latency_s,weights_bytes,"
+                    "activation_bytes,macs,params,worth,gap,folder\n");
+    for (int i = 0; i < r->n; i++)
+        pareto_row(&t, r, i, strlen(dir->path));
+    char *text = sn_text_take(&t);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for pareto.csv");
+    const sn_status rc = sn_rundir_write(dir, "pareto.csv", text, err);
+    free(text);
+    return rc;
+}
+
+static sn_status write_each(const struct sn_finished *s, struct sn_rederived *r,
+                            const struct sn_rederive_request *q,
+                            struct sn_error *err)
+{
+    for (int i = 0; i < r->n; i++) {
+        struct sn_rundir dir;
+        SN_TRY(make_dir(&dir, &s->dir, q, r->latency[i], err));
+        snprintf(r->item[i].dir, sizeof r->item[i].dir, "%s", dir.path);
+        SN_TRY(write_all(&dir, &r->item[i], err));
+    }
+    return r->n > 1 ? write_pareto(&s->dir, r, err) : SN_OK;
+}
+
+/* ---- the whole ---- */
+
+static sn_status rederive(struct sn_finished *s, struct sn_rederived *r,
+                          const struct sn_rederive_request *q,
+                          struct sn_error *err)
+{
+    SN_TRY(sn_finished_open(s, q->run, err));
+    SN_TRY(split_latencies(r, q->budget[SN_BUDGET_LATENCY], err));
+    for (int i = 0; i < r->n; i++)
+        SN_TRY(
+            derive_one(s, &r->item[i], &r->derived[i], q, r->latency[i], err));
+    return write_each(s, r, q, err);
+}
+
+void sn_rederived_release(struct sn_rederived *r)
+{
+    free(r->item);
+    free(r->derived);
+    free(r->latency);
+    *r = (struct sn_rederived){0};
+}
+
+sn_status sn_rederive(struct sn_rederived *r,
+                      const struct sn_rederive_request *q, struct sn_error *err)
+{
+    struct sn_finished *s = calloc(1, sizeof *s);
+    struct sn_rederived made = {
+        .item = calloc(SN_REDERIVE_MAX, sizeof *made.item),
+        .derived = calloc(SN_REDERIVE_MAX, sizeof *made.derived),
+        .latency = calloc(SN_REDERIVE_MAX, sizeof *made.latency)};
+    sn_status rc = SN_OK;
+    if (!s || !made.item || !made.derived || !made.latency)
+        rc = sn_fail(err, SN_ERR_MEMORY, "no memory for a search");
+    else
+        rc = rederive(s, &made, q, err);
+    if (s)
+        sn_finished_release(s);
+    free(s);
     if (rc == SN_OK)
         *r = made;
-    sn_job_config_release(&s->config);
-    free(s);
+    else
+        sn_rederived_release(&made);
     return rc;
 }

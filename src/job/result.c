@@ -26,6 +26,12 @@ static json_t *milliseconds(double seconds)
     return seconds > 0 ? json_real(1e3 * seconds) : json_null();
 }
 
+/* A limit, 0 where there is none. */
+static double limit_of(const struct sn_budget *b, sn_budget_kind kind)
+{
+    return sn_budget_has(b, kind) ? b->limit[kind] : 0.0;
+}
+
 /* Sets a key; gives false once memory ran out (value NULL). */
 static bool set(json_t *o, const char *key, json_t *value)
 {
@@ -37,7 +43,8 @@ static bool add_latency(json_t *o, const struct sn_job_result *r,
 {
     json_t *ms = json_object();
     return set(o, "latency_ms", ms) &&
-           set(ms, "budget", milliseconds(r->budget)) &&
+           set(ms, "budget",
+               milliseconds(limit_of(&r->budget, SN_BUDGET_LATENCY))) &&
            set(ms, "predicted", milliseconds(n->cost.seconds)) &&
            set(ms, "measured", milliseconds(n->measured));
 }
@@ -100,16 +107,28 @@ static json_t *seed_value(uint64_t seed)
     return json_string(digits);
 }
 
-char *sn_result_json(const struct sn_job_result *r)
+json_t *sn_result_object(const struct sn_job_result *r)
 {
     json_t *o = json_object();
-    char *text = NULL;
     if (add_net(o, r, &r->net) && add_baseline(o, r) &&
         set(o, "search_seconds",
             r->searched ? json_real(r->search_seconds) : json_null()) &&
         set(o, "final_seconds", seconds_of(&r->net)) &&
         set(o, "seed", seed_value(r->seed)) && add_arch(o, &r->net.arch))
-        text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+char *sn_result_dump(json_t *o)
+{
+    char *text =
+        o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS)) : NULL;
     json_decref(o);
     return text;
+}
+
+char *sn_result_json(const struct sn_job_result *r)
+{
+    return sn_result_dump(sn_result_object(r));
 }

@@ -3,9 +3,11 @@
 
 /* What a job found: the card that people read and the JSON that programs do. */
 
+#include "base/json.h"
 #include "base/text.h"
 #include "job/rundir.h"
 #include "search/arch.h"
+#include "search/limits.h"
 #include "train/trainer.h"
 
 /* One net: what it costs and what it reached. */
@@ -21,7 +23,7 @@ struct sn_net_result {
 
 struct sn_job_result {
     uint64_t seed;
-    double budget; /* seconds; 0: none */
+    struct sn_budget budget;
     bool searched; /* else one net was trained */
     double search_seconds;
     struct sn_net_result net;
@@ -35,6 +37,13 @@ double sn_reduction(double net, double baseline);
 
 /* result.json (DESIGN 8).  Caller frees; NULL when memory is short. */
 char *sn_result_json(const struct sn_job_result *r);
+
+/* The same as an object; NULL when memory is short. */
+json_t *sn_result_object(const struct sn_job_result *r);
+
+/* Text of an object, with the digits of result.json; the reference is taken
+ * over.  Caller frees; NULL when memory is short, or the object is NULL. */
+char *sn_result_dump(json_t *o);
 
 /* The nets side by side, and the first one's blocks. */
 void sn_result_costs(const struct sn_job_result *r, struct sn_text *out);

@@ -26,14 +26,9 @@ void sn_arch_baseline(struct sn_arch *arch, const struct sn_space *space)
     for (int is = 0; is < space->n_stages; is++) {
         const struct sn_stage_space *s = &space->stage[is];
         struct sn_arch_stage *a = &arch->stage[is];
-        a->depth = s->depth[s->star_depth];
-        for (int ib = 0; ib < a->depth; ib++) {
-            const struct sn_block_space *b = &s->block[ib];
-            const sn_block_op op = b->op[b->star_op];
-            const struct sn_op_space *of = &b->of[op];
-            a->block[ib] = (struct sn_block){
-                .op = op, .k = of->k[of->star_k], .e = of->e[of->star_e]};
-        }
+        a->depth = s->star_depth;
+        for (int ib = 0; ib < a->depth; ib++)
+            a->block[ib] = s->block[ib].star;
     }
 }
 
@@ -58,7 +53,8 @@ void sn_arch_choose(struct sn_arch *arch, const struct sn_space *space,
 
 static void only_block(struct sn_block_space *space, struct sn_block block)
 {
-    *space = (struct sn_block_space){.n_op = 1, .op = {block.op}};
+    *space =
+        (struct sn_block_space){.n_op = 1, .op = {block.op}, .star = block};
     space->of[block.op] = (struct sn_op_space){
         .n_k = 1, .k = {block.k}, .n_e = 1, .e = {block.e}};
 }
@@ -80,7 +76,7 @@ void sn_arch_space(struct sn_space *space, const struct sn_arch *arch)
         s->width = a->width;
         s->stride = a->stride;
         s->n_depth = 1;
-        s->depth[0] = a->depth;
+        s->depth[0] = s->star_depth = a->depth;
         for (int ib = 0; ib < a->depth; ib++)
             only_block(&s->block[ib], a->block[ib]);
     }
@@ -94,12 +90,20 @@ static bool offers(const int *list, int n, int value)
     return false;
 }
 
+static bool op_offers(const struct sn_op_space *of, struct sn_block x)
+{
+    for (int ik = 0; ik < of->n_k; ik++)
+        for (int ie = 0; ie < of->n_e; ie++)
+            if (of->k[ik] == x.k && of->e[ie] == x.e)
+                return sn_op_offers(of, ik, ie);
+    return false;
+}
+
 static bool offers_block(const struct sn_block_space *b, struct sn_block x)
 {
     for (int i = 0; i < b->n_op; i++)
         if (b->op[i] == x.op)
-            return offers(b->of[x.op].k, b->of[x.op].n_k, x.k) &&
-                   offers(b->of[x.op].e, b->of[x.op].n_e, x.e);
+            return op_offers(&b->of[x.op], x);
     return false;
 }
 

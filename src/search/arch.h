@@ -8,11 +8,6 @@
 
 #include "search/space.h"
 
-struct sn_block {
-    sn_block_op op;
-    int k, e;
-};
-
 struct sn_arch_stage {
     int width, stride, depth;
     struct sn_block block[SN_MAX_DEPTH];

@@ -115,8 +115,8 @@ void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
 
 /* Cheapest and dearest option of a block. */
 static void block_range(const struct sn_cost_table *t,
-                        const struct sn_space *space, int is, int ib,
-                        double *lowest, double *highest)
+                        const struct sn_space *space, sn_budget_kind kind,
+                        int is, int ib, double *lowest, double *highest)
 {
     const struct sn_block_space *b = &space->stage[is].block[ib];
     *lowest = INFINITY;
@@ -125,38 +125,47 @@ static void block_range(const struct sn_cost_table *t,
         const sn_block_op op = b->op[i];
         for (int ik = 0; ik < b->of[op].n_k; ik++)
             for (int ie = 0; ie < b->of[op].n_e; ie++) {
-                const double x = t->block[is][ib][op][ik][ie].seconds;
+                const double x =
+                    sn_cost_of(&t->block[is][ib][op][ik][ie], kind);
+                if (!sn_op_offers(&b->of[op], ik, ie))
+                    continue;
                 *lowest = fmin(*lowest, x);
                 *highest = fmax(*highest, x);
             }
     }
 }
 
-void sn_stage_cost_range(const struct sn_cost_table *t,
-                         const struct sn_space *space, int stage,
-                         double *lowest, double *highest)
+/* Parts joined to a whole. */
+static double join(sn_budget_kind kind, double whole, double part)
 {
-    /* every block costs something: least depth, greatest depth */
+    return kind == SN_BUDGET_ACTIVATIONS ? fmax(whole, part) : whole + part;
+}
+
+void sn_stage_cost_range(const struct sn_cost_table *t,
+                         const struct sn_space *space, sn_budget_kind kind,
+                         int stage, double *lowest, double *highest)
+{
+    /* no block costs less than nothing: least depth, greatest depth */
     const struct sn_stage_space *s = &space->stage[stage];
     const int blocks = sn_space_max_depth(space, stage);
     *lowest = *highest = 0.0;
     for (int ib = 0; ib < blocks; ib++) {
         double low, high;
-        block_range(t, space, stage, ib, &low, &high);
+        block_range(t, space, kind, stage, ib, &low, &high);
         if (ib < s->depth[0])
-            *lowest += low;
-        *highest += high;
+            *lowest = join(kind, *lowest, low);
+        *highest = join(kind, *highest, high);
     }
 }
 
 void sn_cost_range(const struct sn_cost_table *t, const struct sn_space *space,
-                   double *lowest, double *highest)
+                   sn_budget_kind kind, double *lowest, double *highest)
 {
-    *lowest = *highest = t->fixed.seconds;
+    *lowest = *highest = sn_cost_of(&t->fixed, kind);
     for (int is = 0; is < space->n_stages; is++) {
         double low, high;
-        sn_stage_cost_range(t, space, is, &low, &high);
-        *lowest += low;
-        *highest += high;
+        sn_stage_cost_range(t, space, kind, is, &low, &high);
+        *lowest = join(kind, *lowest, low);
+        *highest = join(kind, *highest, high);
     }
 }

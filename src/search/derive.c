@@ -1,13 +1,10 @@
-/* Exact derivation: a multiple-choice knapsack over a chain of blocks.
+/* From values and costs to the best net within budgets (METHOD 2.4).
  *
- * A label is a net cut off behind some block: its latency so far, its worth so
- * far.  Of two labels at the same place the one that is no faster and worth no
- * more can never win and is dropped, so a place holds a *front*, ascending in
- * both latency and worth.  A block shifts the front once per option and merges
- * the shifted fronts; a stage's depth is where a label leaves the stage.  All
- * in double, no quantisation: sums are monotone under rounding, so dropping is
- * safe.  Source: METHOD 2.4; label setting as for the constrained shortest
- * path (Desrochers and Soumis 1988). */
+ * One budget that adds up is met exactly, by the chain of labels alone.  With
+ * several, the net that spends least of the last one within the others comes
+ * first: by it one knows whether there is any, and has one to begin with.
+ * Prices of the limits then bound what is left to be won, and the chain looks
+ * only at what may win it. */
 
 #include "search/derive.h"
 
@@ -15,286 +12,361 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The step a label took last; its path is the chain of parents. */
-struct label {
-    double latency, worth;
-    ptrdiff_t parent; /* in the pool; -1 at the start */
-    int depth;        /* option of a depth decision, or -1: a block */
-    short stage, block;
-    short op, k, e; /* options, where a block */
-};
+#include "base/text.h"
+#include "search/derive_internal.h"
 
-/* Labels ascending in latency and worth. */
-struct front {
-    struct label *item; /* owned */
-    size_t count, room;
-};
+/* ---- the programme ---- */
 
-struct derivation {
+int sn_programme_depth(const struct sn_programme *p, int stage)
+{
+    const int n = p->n_depth[stage];
+    return n > 0 ? p->space->stage[stage].depth[n - 1] : 0;
+}
+
+static void block_range(const struct sn_programme *p, int is, int ib, int i,
+                        double *lowest, double *highest)
+{
+    *lowest = INFINITY;
+    *highest = 0.0;
+    for (int it = 0; it < p->takes[is][ib]; it++) {
+        const double x = p->take[p->first[is][ib] + it].cost[i];
+        *lowest = fmin(*lowest, x);
+        *highest = fmax(*highest, x);
+    }
+}
+
+void sn_programme_range(const struct sn_programme *p, int stage, int i,
+                        double *lowest, double *highest)
+{
+    /* no block costs less than nothing: least depth, greatest depth */
+    *lowest = *highest = 0.0;
+    for (int ib = 0; ib < sn_programme_depth(p, stage); ib++) {
+        double low, high;
+        block_range(p, stage, ib, i, &low, &high);
+        if (ib < p->space->stage[stage].depth[0])
+            *lowest += low;
+        *highest += high;
+    }
+}
+
+bool sn_pick_measure(const struct sn_programme *p, const struct sn_pick *pick,
+                     double *cost, double *worth)
+{
+    bool within = true;
+    *worth = 0.0;
+    memcpy(cost, p->fixed, sizeof p->fixed);
+    for (int is = 0; is < p->space->n_stages; is++) {
+        const int depth = p->space->stage[is].depth[pick->depth[is]];
+        *worth += p->depth_worth[is][pick->depth[is]];
+        for (int ib = 0; ib < depth; ib++) {
+            const struct sn_take *t =
+                &p->take[p->first[is][ib] + pick->take[is][ib]];
+            for (int j = 0; j < p->dims; j++)
+                cost[j] += t->cost[j];
+            *worth += t->worth;
+        }
+    }
+    for (int j = 0; j < p->dims; j++)
+        within = within && cost[j] <= p->limit[j];
+    return within;
+}
+
+/* What a derivation is given. */
+struct request {
     const struct sn_space *space;
     const struct sn_decisions *d;
     const struct sn_cost_table *t;
-    const double *value;
-    double limit;        /* labels slower than this are dropped on the way */
-    struct front pool;   /* every label that was ever somebody's parent */
-    struct front cur;    /* inside a stage: labels behind the current block */
-    struct front behind; /* the same behind the next one, under construction */
-    struct front leave;  /* labels that left the stage */
-    struct front spare;  /* receives a merge */
+    const double *value; /* NULL: every net is worth the same */
+    const struct sn_budget *budget;
 };
 
-static void swap_fronts(struct front *a, struct front *b)
+static double value_of(const struct request *q, int decision, int i)
 {
-    const struct front swap = *a;
-    *a = *b;
-    *b = swap;
+    return q->value ? q->value[q->d->item[decision].first + i] : 0.0;
 }
 
-static sn_status reserve(struct front *f, size_t count, struct sn_error *err)
+/* The costs that count: the limited kinds, or latency where there is none. */
+static void choose_kinds(struct sn_programme *p, const struct request *q)
 {
-    if (count < f->room) /* never equal: even an empty front has its array */
-        return SN_OK;
-    size_t room = f->room ? f->room : 256;
-    while (room <= count)
-        room *= 2;
-    struct label *grown = realloc(f->item, room * sizeof *grown);
-    if (!grown)
-        return sn_fail(err, SN_ERR_MEMORY,
-                       "derivation: no memory for %zu partial nets", room);
-    f->item = grown;
-    f->room = room;
-    return SN_OK;
-}
-
-/* ---- order ---- */
-
-/* Options taken on the way to a label, 0 where there is none yet. */
-static void trace(const struct derivation *dp, const struct label *l,
-                  int *choice)
-{
-    const struct sn_decisions *d = dp->d;
-    memset(choice, 0, (size_t)d->count * sizeof *choice);
-    for (;; l = &dp->pool.item[l->parent]) {
-        if (l->depth >= 0) {
-            choice[d->depth[l->stage]] = l->depth;
-        } else if (l->block >= 0) {
-            const sn_block_op op =
-                dp->space->stage[l->stage].block[l->block].op[l->op];
-            choice[d->op[l->stage][l->block]] = l->op;
-            choice[d->k[l->stage][l->block][op]] = l->k;
-            choice[d->e[l->stage][l->block][op]] = l->e;
-        }
-        if (l->parent < 0)
-            return;
+    for (int i = 0; i < SN_BUDGETS_ADDED; i++)
+        if (sn_budget_has(q->budget, (sn_budget_kind)i))
+            p->kind[p->dims++] = (sn_budget_kind)i;
+    if (p->dims == 0)
+        p->kind[p->dims++] = SN_BUDGET_LATENCY;
+    for (int j = 0; j < p->dims; j++) {
+        p->limit[j] = q->budget->limit[p->kind[j]];
+        p->fixed[j] = sn_cost_of(&q->t->fixed, p->kind[j]);
     }
 }
 
-/* Whether a comes before b: faster, then worth more, then the option listed
- * first in the earliest decision that differs. */
-static bool before(const struct derivation *dp, const struct label *a,
-                   const struct label *b)
+/* Lists the takes of a block, at most as many as the table has entries. */
+static int list_takes(struct sn_programme *p, const struct request *q, int is,
+                      int ib, struct sn_take *out)
 {
-    if (a->latency != b->latency)
-        return a->latency < b->latency;
-    if (a->worth != b->worth)
-        return a->worth > b->worth;
-    int of_a[SN_MAX_DECISIONS], of_b[SN_MAX_DECISIONS];
-    trace(dp, a, of_a);
-    trace(dp, b, of_b);
-    for (int id = 0; id < dp->d->count; id++)
-        if (of_a[id] != of_b[id])
-            return of_a[id] < of_b[id];
-    return true;
-}
-
-/* ---- fronts ---- */
-
-/* A step from every label of a front: what it adds, and how it is recorded. */
-struct step {
-    double latency, worth;
-    struct label mark; /* stage, block, depth, op, k, e */
-};
-
-static struct label take_step(const struct label *from, ptrdiff_t index,
-                              const struct step *step)
-{
-    struct label l = step->mark;
-    l.latency = from->latency + step->latency;
-    l.worth = from->worth + step->worth;
-    l.parent = index;
-    return l;
-}
-
-/* *into becomes the front of itself and of `from`, whose labels lie in the
- * pool from `base` on, shifted by the step. */
-static sn_status merge(struct derivation *dp, struct front *into,
-                       const struct front *from, ptrdiff_t base,
-                       const struct step *step, struct sn_error *err)
-{
-    struct front *out = &dp->spare;
-    SN_TRY(reserve(into, into->count, err));
-    SN_TRY(reserve(out, into->count + from->count, err));
-    size_t i = 0, j = 0;
-    double best = -INFINITY;
-    out->count = 0;
-    while (i < into->count || j < from->count) {
-        struct label shifted = {0};
-        if (j < from->count)
-            shifted = take_step(&from->item[j], base + (ptrdiff_t)j, step);
-        const bool old =
-            j == from->count ||
-            (i < into->count && before(dp, &into->item[i], &shifted));
-        const struct label next = old ? into->item[i++] : shifted;
-        j += !old;
-        if (next.worth > best && next.latency <= dp->limit) {
-            best = next.worth;
-            out->item[out->count++] = next;
-        }
-    }
-    swap_fronts(into, out);
-    return SN_OK;
-}
-
-/* Copies a front into the pool; *base is where it begins. */
-static sn_status keep(struct derivation *dp, const struct front *f,
-                      ptrdiff_t *base, struct sn_error *err)
-{
-    SN_TRY(reserve(&dp->pool, dp->pool.count + f->count, err));
-    *base = (ptrdiff_t)dp->pool.count;
-    if (f->count > 0)
-        memcpy(dp->pool.item + dp->pool.count, f->item,
-               f->count * sizeof *f->item);
-    dp->pool.count += f->count;
-    return SN_OK;
-}
-
-/* ---- the chain ---- */
-
-static double option_value(const struct derivation *dp, int decision, int i)
-{
-    return dp->value[dp->d->item[decision].first + i];
-}
-
-/* One option of a block as a step. */
-static struct step block_step(const struct derivation *dp, int is, int ib,
-                              int i, int ik, int ie)
-{
-    const sn_block_op op = dp->space->stage[is].block[ib].op[i];
-    const struct sn_decisions *d = dp->d;
-    return (struct step){.latency = dp->t->block[is][ib][op][ik][ie].seconds,
-                         .worth = option_value(dp, d->op[is][ib], i) +
-                                  option_value(dp, d->k[is][ib][op], ik) +
-                                  option_value(dp, d->e[is][ib][op], ie),
-                         .mark = {.depth = -1,
-                                  .stage = (short)is,
-                                  .block = (short)ib,
-                                  .op = (short)i,
-                                  .k = (short)ik,
-                                  .e = (short)ie}};
-}
-
-/* Front behind a block: `cur` shifted by every option, merged. */
-static sn_status add_block(struct derivation *dp, int is, int ib,
-                           struct sn_error *err)
-{
-    const struct sn_block_space *b = &dp->space->stage[is].block[ib];
-    ptrdiff_t base;
-    SN_TRY(keep(dp, &dp->cur, &base, err));
-    dp->behind.count = 0;
+    const struct sn_block_space *b = &q->space->stage[is].block[ib];
+    int n = 0;
     for (int i = 0; i < b->n_op; i++) {
-        const struct sn_op_space *of = &b->of[b->op[i]];
-        for (int ik = 0; ik < of->n_k; ik++)
-            for (int ie = 0; ie < of->n_e; ie++) {
-                const struct step step = block_step(dp, is, ib, i, ik, ie);
-                SN_TRY(merge(dp, &dp->behind, &dp->cur, base, &step, err));
+        const sn_block_op op = b->op[i];
+        for (int ik = 0; ik < b->of[op].n_k; ik++)
+            for (int ie = 0; ie < b->of[op].n_e; ie++) {
+                const struct sn_cost *c = &q->t->block[is][ib][op][ik][ie];
+                if (!sn_op_offers(&b->of[op], ik, ie) ||
+                    c->activations > q->budget->limit[SN_BUDGET_ACTIVATIONS])
+                    continue;
+                out[n] = (struct sn_take){
+                    .worth = value_of(q, q->d->op[is][ib], i) +
+                             value_of(q, q->d->k[is][ib][op], ik) +
+                             value_of(q, q->d->e[is][ib][op], ie),
+                    .op = (short)i,
+                    .k = (short)ik,
+                    .e = (short)ie};
+                for (int j = 0; j < p->dims; j++)
+                    out[n].cost[j] = sn_cost_of(c, p->kind[j]);
+                n++;
             }
     }
-    swap_fronts(&dp->cur, &dp->behind);
+    return n;
+}
+
+static int most_takes(const struct sn_space *space)
+{
+    int n = 0;
+    for (int is = 0; is < space->n_stages; is++)
+        for (int ib = 0; ib < sn_space_max_depth(space, is); ib++) {
+            const struct sn_block_space *b = &space->stage[is].block[ib];
+            for (int i = 0; i < b->n_op; i++)
+                n += b->of[b->op[i]].n_k * b->of[b->op[i]].n_e;
+        }
+    return n;
+}
+
+static sn_status make_programme(struct sn_programme *p, const struct request *q,
+                                struct sn_error *err)
+{
+    const size_t most = (size_t)most_takes(q->space);
+    p->space = q->space;
+    p->d = q->d;
+    p->take = malloc((most + 1) * sizeof *p->take);
+    if (!p->take)
+        return sn_fail(err, SN_ERR_MEMORY,
+                       "derivation: no memory for %zu options", most);
+    choose_kinds(p, q);
+    int first = 0;
+    for (int is = 0; is < q->space->n_stages; is++) {
+        const struct sn_stage_space *s = &q->space->stage[is];
+        bool stands = true; /* every block so far has a take */
+        for (int i = 0, ib = 0; i < s->n_depth && stands; i++) {
+            for (; ib < s->depth[i]; ib++) {
+                const int n = list_takes(p, q, is, ib, p->take + first);
+                p->first[is][ib] = first;
+                p->takes[is][ib] = n;
+                first += n;
+                stands = stands && n > 0;
+            }
+            p->n_depth[is] += stands;
+            p->depth_worth[is][i] = value_of(q, q->d->depth[is], i);
+        }
+    }
     return SN_OK;
 }
 
-/* All labels of a stage that stop at its current depth leave it. */
-static sn_status leave_stage(struct derivation *dp, int is, int i,
-                             struct sn_error *err)
+/* ---- feasibility ---- */
+
+static sn_status refuse(const struct request *q, sn_budget_kind kind,
+                        double lowest, double highest, struct sn_error *err)
 {
-    const struct step step = {
-        .worth = option_value(dp, dp->d->depth[is], i),
-        .mark = {.depth = i, .stage = (short)is, .block = -1}};
-    ptrdiff_t base;
-    SN_TRY(keep(dp, &dp->cur, &base, err));
-    return merge(dp, &dp->leave, &dp->cur, base, &step, err);
+    char limit[SN_QUANTITY_TEXT], low[SN_QUANTITY_TEXT], high[SN_QUANTITY_TEXT];
+    return sn_fail(
+        err, SN_ERR_INFEASIBLE,
+        "%s budget %s: no net of this space meets it; attainable: %s to %s",
+        sn_budget_name(kind),
+        sn_budget_exact(limit, sizeof limit, kind, q->budget->limit[kind]),
+        sn_budget_exact(low, sizeof low, kind, lowest),
+        sn_budget_exact(high, sizeof high, kind, highest));
 }
 
-static sn_status add_stage(struct derivation *dp, int is, struct sn_error *err)
+/* Each budget by itself; the activations first, as they thin the takes. */
+static sn_status check_alone(const struct sn_programme *p,
+                             const struct request *q, struct sn_error *err)
 {
-    const struct sn_stage_space *s = &dp->space->stage[is];
-    dp->leave.count = 0;
-    for (int i = 0, ib = 0; i < s->n_depth; i++) {
-        for (; ib < s->depth[i]; ib++)
-            SN_TRY(add_block(dp, is, ib, err));
-        SN_TRY(leave_stage(dp, is, i, err));
+    double lowest, highest;
+    sn_cost_range(q->t, q->space, SN_BUDGET_ACTIVATIONS, &lowest, &highest);
+    if (lowest > q->budget->limit[SN_BUDGET_ACTIVATIONS])
+        return refuse(q, SN_BUDGET_ACTIVATIONS, lowest, highest, err);
+    for (int j = 0; j < p->dims; j++) {
+        lowest = highest = p->fixed[j];
+        for (int is = 0; is < p->space->n_stages; is++) {
+            double low, high;
+            sn_programme_range(p, is, j, &low, &high);
+            lowest += low;
+            highest += high;
+        }
+        /* a hair less: it is summed in another order than a net */
+        if (lowest * (1.0 - 1e-12) > p->limit[j])
+            return refuse(q, p->kind[j], lowest, highest, err);
     }
-    swap_fronts(&dp->cur, &dp->leave);
     return SN_OK;
 }
 
-/* Least time of the stages behind stage `is`, a hair under: it is summed in
- * another order than a label. */
-static double least_rest(const struct derivation *dp, int is)
+static sn_status solve(const struct sn_programme *p, struct sn_pick *pick,
+                       bool *found, double *most, struct sn_error *err);
+
+/* The net that spends least in the last dimension, within the others. */
+static sn_status find_leanest(const struct sn_programme *p,
+                              struct sn_pick *pick, bool *found,
+                              struct sn_error *err)
 {
-    double lowest, highest, rest = 0.0;
-    for (int js = is + 1; js < dp->space->n_stages; js++) {
-        sn_stage_cost_range(dp->t, dp->space, js, &lowest, &highest);
-        rest += lowest;
-    }
-    return rest * (1.0 - 1e-12);
+    const int last = p->dims - 1;
+    struct sn_programme q = *p;
+    size_t n = 0;
+    double most;
+    for (int is = 0; is < p->space->n_stages; is++)
+        for (int ib = 0; ib < sn_programme_depth(p, is); ib++)
+            n += (size_t)p->takes[is][ib];
+    q.dims = last;
+    q.take = malloc((n + 1) * sizeof *q.take);
+    if (!q.take)
+        return sn_fail(err, SN_ERR_MEMORY,
+                       "derivation: no memory for %zu options", n);
+    memset(q.depth_worth, 0, sizeof q.depth_worth);
+    for (int is = 0, first = 0; is < p->space->n_stages; is++)
+        for (int ib = 0; ib < sn_programme_depth(p, is); ib++) {
+            q.first[is][ib] = first;
+            for (int i = 0; i < p->takes[is][ib]; i++, first++) {
+                q.take[first] = p->take[p->first[is][ib] + i];
+                q.take[first].worth = -q.take[first].cost[last];
+            }
+        }
+    const sn_status rc = solve(&q, pick, found, &most, err);
+    free(q.take);
+    return rc;
 }
 
-/* Runs the chain; the last label within the budget is the best net. */
-static sn_status run_chain(struct derivation *dp, double budget,
-                           const struct label **best, struct sn_error *err)
+/* ---- solving ---- */
+
+/* With several limits; *found and *most as of solve(). */
+static sn_status solve_many(const struct sn_programme *p, struct sn_pick *pick,
+                            bool *found, double *most, struct sn_error *err)
 {
-    SN_TRY(reserve(&dp->cur, 1, err));
-    dp->cur.item[0] = (struct label){.latency = dp->t->fixed.seconds,
-                                     .parent = -1,
-                                     .depth = -1,
-                                     .block = -1};
-    dp->cur.count = 1;
-    for (int is = 0; is < dp->space->n_stages; is++) {
-        dp->limit = budget - least_rest(dp, is);
-        SN_TRY(add_stage(dp, is, err));
+    double cost[SN_BUDGETS_ADDED], worth, lost;
+    struct sn_bound bound;
+    struct sn_pick better;
+    bool is_better;
+    SN_TRY(find_leanest(p, pick, found, err));
+    *found = *found && sn_pick_measure(p, pick, cost, &worth);
+    if (!*found)
+        return SN_OK;
+    sn_bound_find(&bound, p, pick);
+    SN_TRY(sn_chain_run(p, &bound, &better, &is_better, &lost, err));
+    if (is_better && sn_pick_measure(p, &better, cost, &worth) &&
+        worth >= bound.floor) {
+        *pick = better;
+        bound.floor = worth;
     }
-    if (dp->cur.count == 0) {
-        double lowest, highest;
-        sn_cost_range(dp->t, dp->space, &lowest, &highest);
-        return sn_fail(err, SN_ERR_INFEASIBLE,
-                       "latency budget %.4g us: no net of this space is that "
-                       "fast; attainable: %.4g us to %.4g us",
-                       budget * 1e6, lowest * 1e6, highest * 1e6);
+    *most = fmax(bound.floor, fmin(bound.most, lost));
+    return SN_OK;
+}
+
+/* The net of greatest worth.  *found is false when none is within the limits;
+ * *pick is then the nearest that was seen, if any.  *most is what no net within
+ * them exceeds. */
+static sn_status solve(const struct sn_programme *p, struct sn_pick *pick,
+                       bool *found, double *most, struct sn_error *err)
+{
+    double cost[SN_BUDGETS_ADDED], lost;
+    memset(pick, 0, sizeof *pick);
+    if (p->dims > 1)
+        return solve_many(p, pick, found, most, err);
+    SN_TRY(sn_chain_run(p, NULL, pick, found, &lost, err));
+    if (*found)
+        (void)sn_pick_measure(p, pick, cost, most);
+    return SN_OK;
+}
+
+/* No net meets all budgets: *leanest meets those in front of the first that it
+ * exceeds, and spends as little of that as they let it. */
+static sn_status refuse_together(const struct sn_programme *p,
+                                 const struct request *q,
+                                 const struct sn_pick *leanest,
+                                 struct sn_error *err)
+{
+    char limit[SN_QUANTITY_TEXT], need[SN_QUANTITY_TEXT];
+    struct sn_text others = {0};
+    double cost[SN_BUDGETS_ADDED], worth;
+    int last = 0;
+    (void)sn_pick_measure(p, leanest, cost, &worth);
+    while (last + 1 < p->dims && cost[last] <= p->limit[last])
+        last++;
+    for (int j = 0; j < last; j++)
+        sn_text_add(
+            &others, "%s%s %s", j ? ", " : "", sn_budget_name(p->kind[j]),
+            sn_budget_exact(limit, sizeof limit, p->kind[j], p->limit[j]));
+    const sn_status rc = sn_fail(
+        err, SN_ERR_INFEASIBLE,
+        "%s budget %s: no net of this space meets it within %s; attainable: "
+        "%s and more",
+        sn_budget_name(p->kind[last]),
+        sn_budget_exact(limit, sizeof limit, p->kind[last],
+                        q->budget->limit[p->kind[last]]),
+        others.data ? others.data : "rounding",
+        sn_budget_exact(need, sizeof need, p->kind[last], cost[last]));
+    sn_text_release(&others);
+    return rc;
+}
+
+/* Option indices of every decision of the net picked. */
+static void choose(const struct sn_programme *p, const struct sn_pick *pick,
+                   int *choice)
+{
+    const struct sn_decisions *d = p->d;
+    memset(choice, 0, (size_t)d->count * sizeof *choice);
+    for (int is = 0; is < p->space->n_stages; is++) {
+        const struct sn_stage_space *s = &p->space->stage[is];
+        choice[d->depth[is]] = pick->depth[is];
+        for (int ib = 0; ib < s->depth[pick->depth[is]]; ib++) {
+            const struct sn_take *t =
+                &p->take[p->first[is][ib] + pick->take[is][ib]];
+            const sn_block_op op = s->block[ib].op[t->op];
+            choice[d->op[is][ib]] = t->op;
+            choice[d->k[is][ib][op]] = t->k;
+            choice[d->e[is][ib][op]] = t->e;
+        }
     }
-    *best = &dp->cur.item[dp->cur.count - 1];
+}
+
+static sn_status derive(struct sn_programme *p, const struct request *q,
+                        struct sn_arch *arch, struct sn_derived *out,
+                        struct sn_error *err)
+{
+    struct sn_pick pick;
+    double cost[SN_BUDGETS_ADDED], worth, most;
+    int choice[SN_MAX_DECISIONS];
+    bool found;
+    SN_TRY(make_programme(p, q, err));
+    SN_TRY(check_alone(p, q, err));
+    SN_TRY(solve(p, &pick, &found, &most, err));
+    if (!found)
+        return refuse_together(p, q, &pick, err);
+    choose(p, &pick, choice);
+    sn_arch_choose(arch, q->space, q->d, choice);
+    (void)sn_pick_measure(p, &pick, cost, &worth);
+    if (out)
+        *out = (struct sn_derived){.worth = worth, .gap = most - worth};
     return SN_OK;
 }
 
 sn_status sn_derive(struct sn_arch *arch, const struct sn_space *space,
                     const struct sn_decisions *d, const struct sn_cost_table *t,
-                    const double *value, double budget, double *worth,
-                    struct sn_error *err)
+                    const double *value, const struct sn_budget *budget,
+                    struct sn_derived *out, struct sn_error *err)
 {
-    struct derivation dp = {.space = space, .d = d, .t = t, .value = value};
-    const struct label *best = NULL;
-    const sn_status rc = run_chain(&dp, budget, &best, err);
-    if (rc == SN_OK) {
-        int choice[SN_MAX_DECISIONS];
-        trace(&dp, best, choice);
-        sn_arch_choose(arch, space, d, choice);
-        if (worth)
-            *worth = best->worth;
-    }
-    free(dp.pool.item);
-    free(dp.cur.item);
-    free(dp.behind.item);
-    free(dp.leave.item);
-    free(dp.spare.item);
+    const struct request q = {space, d, t, value, budget};
+    struct sn_programme *p = calloc(1, sizeof *p);
+    if (!p)
+        return sn_fail(err, SN_ERR_MEMORY,
+                       "derivation: no memory for the programme");
+    const sn_status rc = derive(p, &q, arch, out, err);
+    free(p->take);
+    free(p);
     return rc;
 }

@@ -1,12 +1,13 @@
 #ifndef SN_SEARCH_DERIVE_H
 #define SN_SEARCH_DERIVE_H
 
-/* From values and costs to the best net under a budget, exactly (METHOD 2.4).
+/* From values and costs to the best net within budgets (METHOD 2.4).
  *
  * The cost table is the only thing the search knows of a device; the option
  * values are the only thing derivation knows of training. */
 
 #include "search/arch.h"
+#include "search/limits.h"
 
 /* Cost of every (block, option) of a space; entries of options a block does
  * not have are zero. */
@@ -31,14 +32,14 @@ sn_status sn_cost_table_make(struct sn_cost_table *t,
 void sn_arch_cost(struct sn_cost *cost, const struct sn_arch *arch,
                   const struct sn_target *target);
 
-/* The attainable range of latency, seconds. */
+/* The attainable range of one kind of cost, whatever the others are. */
 void sn_cost_range(const struct sn_cost_table *t, const struct sn_space *space,
-                   double *lowest, double *highest);
+                   sn_budget_kind kind, double *lowest, double *highest);
 
 /* The same of one stage alone. */
 void sn_stage_cost_range(const struct sn_cost_table *t,
-                         const struct sn_space *space, int stage,
-                         double *lowest, double *highest);
+                         const struct sn_space *space, sn_budget_kind kind,
+                         int stage, double *lowest, double *highest);
 
 /* Expected latency under independent choices with probabilities p [total]:
  *
@@ -52,18 +53,27 @@ double sn_expected_latency(const struct sn_cost_table *t,
                            const struct sn_decisions *d, const double *p,
                            double *grad);
 
-/* The net of greatest worth among those with latency <= budget (seconds).
- * A net is worth the sum over stages of value(depth) plus, over its blocks,
- * value(op) + value(k|op) + value(e|op); `value` [total] may hold anything
- * finite.  Label-setting with dominance pruning: exact, unquantised.  Ties go
- * to the cheaper net, then to the option listed first.
+struct sn_derived {
+    double worth;
+    double gap; /* no net within the budgets is worth more than worth + gap */
+};
+
+/* The net of greatest worth among those within all budgets.  A net is worth
+ * the sum over stages of value(depth) plus, over its blocks, value(op) +
+ * value(k|op) + value(e|op); `value` [total] may hold anything finite, NULL
+ * makes all nets worth the same.
  *
- * budget may be INFINITY; *worth may be asked for with NULL.
- * SN_ERR_INFEASIBLE, naming the attainable range, when no net is cheap enough;
- * SN_ERR_MEMORY.  On failure *arch and *worth are untouched. */
+ * With no budget or one that adds up (peak activations beside it or not) the
+ * net is the best, the gap 0; ties go to the cheaper net, then to the option
+ * listed first.  With several, dominance is decided in 256 steps and a
+ * Lagrangian bound tells the gap, which is mostly 0 all the same.
+ *
+ * *out may be NULL.  SN_ERR_INFEASIBLE, naming the attainable range, when no
+ * net is within the budgets; SN_ERR_MEMORY.  On failure *arch and *out are
+ * untouched. */
 sn_status sn_derive(struct sn_arch *arch, const struct sn_space *space,
                     const struct sn_decisions *d, const struct sn_cost_table *t,
-                    const double *value, double budget, double *worth,
-                    struct sn_error *err);
+                    const double *value, const struct sn_budget *budget,
+                    struct sn_derived *out, struct sn_error *err);
 
 #endif

@@ -1,26 +1,8 @@
-/* The rows of sections [budget] and [search]. */
+/* The rows of section [search]. */
 
 #include "search/search_options.h"
 
 #include "search/gumbel.h"
-
-static const struct sn_option budget_rows[] = {
-    {.key = "latency",
-     .type = SN_OPT_TIME,
-     .offset = offsetof(struct sn_budget_options, latency),
-     .fallback = "none",
-     .min = 1,
-     .allow_none = true,
-     .allow_percent = true,
-     .unit = "s",
-     .help = "predicted latency of the net at most; % of the baseline's"},
-};
-
-const struct sn_option_table sn_budget_options = {
-    .section = "budget",
-    .help = "what the net may cost",
-    .rows = budget_rows,
-    .count = sizeof budget_rows / sizeof *budget_rows};
 
 static const struct sn_option_name modes[] = {{"gumbel", SN_SEARCH_GUMBEL},
                                               {"single-path", SN_SEARCH_PATH},

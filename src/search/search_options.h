@@ -1,8 +1,7 @@
 #ifndef SN_SEARCH_SEARCH_OPTIONS_H
 #define SN_SEARCH_SEARCH_OPTIONS_H
 
-/* Sections [budget] and [search]: what the net may cost, and how it is found.
- */
+/* Section [search]: how the net is found. */
 
 #include "base/option.h"
 
@@ -10,10 +9,6 @@ enum sn_search_mode_id {
     SN_SEARCH_GUMBEL,
     SN_SEARCH_PATH,
     SN_SEARCH_NONE /* trains one net: a given arch, or the baseline */
-};
-
-struct sn_budget_options {
-    struct sn_quantity latency; /* seconds, or a share of the baseline's */
 };
 
 struct sn_search_options {
@@ -27,7 +22,6 @@ struct sn_search_options {
     int penalty;       /* sn_penalty */
 };
 
-extern const struct sn_option_table sn_budget_options;
 extern const struct sn_option_table sn_search_options;
 
 #endif

@@ -29,6 +29,11 @@ int sn_space_max_depth(const struct sn_space *space, int stage)
     return s->depth[s->n_depth - 1];
 }
 
+bool sn_op_offers(const struct sn_op_space *of, int ik, int ie)
+{
+    return !(of->barred[ik] >> ie & 1U);
+}
+
 static int add_decision(struct sn_decisions *d, sn_decision_kind kind,
                         int stage, int block, sn_block_op op, int n)
 {
@@ -98,8 +103,11 @@ struct sn_block_shape sn_space_block(const struct sn_space *space, int stage,
 static double block_size(const struct sn_block_space *b)
 {
     double size = 0.0;
-    for (int i = 0; i < b->n_op; i++)
-        size += (double)b->of[b->op[i]].n_k * b->of[b->op[i]].n_e;
+    for (int i = 0; i < b->n_op; i++) {
+        const struct sn_op_space *of = &b->of[b->op[i]];
+        for (int j = 0; j < of->n_k * of->n_e; j++)
+            size += sn_op_offers(of, j / of->n_e, j % of->n_e);
+    }
     return size;
 }
 

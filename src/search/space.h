@@ -33,27 +33,34 @@ enum {
     SN_MAX_EXPANSION = 16
 };
 
-/* What one op offers in a block. */
+struct sn_block {
+    sn_block_op op;
+    int k, e;
+};
+
+/* What one op offers in a block: kernels times expansions, but for those that
+ * rules barred one by one (narrow.h). */
 struct sn_op_space {
-    int n_k, k[SN_MAX_CHOICES]; /* odd kernels, ascending */
-    int n_e, e[SN_MAX_CHOICES]; /* expansions, ascending */
-    int star_k, star_e;         /* indices of the baseline's choice */
+    int n_k, k[SN_MAX_CHOICES];      /* odd kernels, ascending */
+    int n_e, e[SN_MAX_CHOICES];      /* expansions, ascending */
+    unsigned barred[SN_MAX_CHOICES]; /* [ik], bit ie: not offered together */
 };
 
 /* What a block offers.  A config gives the blocks of a stage the same offers;
  * a net that stands alone has one offer per block, and they differ. */
 struct sn_block_space {
     int n_op;
-    sn_block_op op[SN_OP_COUNT];        /* offered, in the order listed */
-    int star_op;                        /* index into op[] */
+    sn_block_op op[SN_OP_COUNT]; /* offered, in the order listed */
+    struct sn_block star;        /* the baseline's choice, offered or not */
     struct sn_op_space of[SN_OP_COUNT]; /* indexed by sn_block_op */
 };
 
 struct sn_stage_space {
     int width, stride;
-    int n_depth, depth[SN_MAX_CHOICES];        /* ascending, >= 1 */
-    int star_depth;                            /* index */
-    struct sn_block_space block[SN_MAX_DEPTH]; /* up to the largest depth */
+    int n_depth, depth[SN_MAX_CHOICES]; /* ascending, >= 1 */
+    int star_depth; /* blocks of the baseline, offered or not */
+    struct sn_block_space block[SN_MAX_DEPTH]; /* up to the largest depth; the
+                                                * baseline may have more */
 };
 
 struct sn_space {
@@ -99,6 +106,9 @@ void sn_decisions_make(struct sn_decisions *d, const struct sn_space *space);
  * choice.  Width and side in front of the block follow from the space. */
 struct sn_block_shape sn_space_block(const struct sn_space *space, int stage,
                                      int ib, sn_block_op op, int k, int e);
+
+/* Whether kernel ik may be had together with expansion ie. */
+bool sn_op_offers(const struct sn_op_space *of, int ik, int ie);
 
 /* Blocks of the stage at its largest depth. */
 int sn_space_max_depth(const struct sn_space *space, int stage);

@@ -4,9 +4,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-/* Every convolution of a config's space is 3x3. */
-enum { KERNEL = 3 };
+#include "search/narrow.h"
 
 /* ---- rows ---- */
 
@@ -62,6 +62,32 @@ static const struct sn_option space_rows[] = {
      .names = ops,
      .unit = "",
      .help = "kinds of blocks a stage offers"},
+    {.key = "k",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(k),
+     .fallback = "3*",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .unit = "pixels",
+     .help = "kernels a block offers, odd; fused blocks take one"},
+    {.key = "k_ibn",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(k_of[SN_OP_IBN]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "replaces k for ibn; none: k holds"},
+    {.key = "k_fused",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(k_of[SN_OP_FUSED]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "replaces k for fused; none: k holds"},
     {.key = "e",
      .type = SN_OPT_INT_LIST,
      .offset = SPACE(e),
@@ -129,6 +155,33 @@ static const struct sn_option stage_rows[] = {
      .names = ops,
      .unit = "",
      .help = "kinds of blocks; none: as in [space]"},
+    {.key = "k",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(k),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "kernels; none: as in [space]"},
+    {.key = "k_ibn",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(k_of[SN_OP_IBN]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "replaces k for ibn; none: as in [space]"},
+    {.key = "k_fused",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(k_of[SN_OP_FUSED]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "replaces k for fused; none: as in [space]"},
     {.key = "e",
      .type = SN_OPT_INT_LIST,
      .offset = STAGE(e),
@@ -156,6 +209,27 @@ static const struct sn_option stage_rows[] = {
      .allow_none = true,
      .unit = "of the input channels",
      .help = "replaces e for fused; none: as in [space]"},
+    {.key = "pin",
+     .type = SN_OPT_TEXT,
+     .offset = STAGE(rules.pin),
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "the one option that is left, as in ibn k3 e6 or d2"},
+    {.key = "only",
+     .type = SN_OPT_TEXT,
+     .offset = STAGE(rules.only),
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "none but options that match: fused, ibn e6, d2"},
+    {.key = "forbid",
+     .type = SN_OPT_TEXT,
+     .offset = STAGE(rules.forbid),
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "no options that match: fused e4, k5"},
 };
 
 const struct sn_option_table sn_stage_options = {
@@ -163,6 +237,38 @@ const struct sn_option_table sn_stage_options = {
     .help = "a run of blocks of one width",
     .rows = stage_rows,
     .count = sizeof stage_rows / sizeof *stage_rows};
+
+#define BLOCK(name) offsetof(struct sn_block_options, name)
+
+static const struct sn_option block_rows[] = {
+    {.key = "pin",
+     .type = SN_OPT_TEXT,
+     .offset = BLOCK(rules.pin),
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "the one option that is left, as in ibn k3 e6 or d2"},
+    {.key = "only",
+     .type = SN_OPT_TEXT,
+     .offset = BLOCK(rules.only),
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "none but options that match: fused, ibn e6, d2"},
+    {.key = "forbid",
+     .type = SN_OPT_TEXT,
+     .offset = BLOCK(rules.forbid),
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "no options that match: fused e4, k5"},
+};
+
+const struct sn_option_table sn_block_options = {
+    .section = "stage.*.block.*",
+    .help = "rules for one block; the baseline keeps its stars",
+    .rows = block_rows,
+    .count = sizeof block_rows / sizeof *block_rows};
 
 /* ---- the space ---- */
 
@@ -172,7 +278,7 @@ struct builder {
     void *ctx;
     int faults;
     /* a list of [space] is used by many stages and told of once */
-    const struct sn_int_list *told[1 + SN_OP_COUNT];
+    const struct sn_int_list *told[2 * (1 + SN_OP_COUNT)];
     int n_told;
 };
 
@@ -196,23 +302,27 @@ struct source {
     const char *section, *key;
 };
 
-static struct source expansion_source(const struct builder *b,
-                                      const struct sn_stage_options *stage,
-                                      const char *section, sn_block_op op)
+/* Of one of the two lists a block has, k or e: the stage's own for this op,
+ * then [space]'s for it, then the stage's, then [space]'s. */
+static struct source list_source(const struct sn_int_list *stage_of,
+                                 const struct sn_int_list *space_of,
+                                 const struct sn_int_list *stage,
+                                 const struct sn_int_list *space,
+                                 const char *section, const char *const *key)
 {
-    const char *key = op == SN_OP_IBN ? "e_ibn" : "e_fused";
-    if (stage->e_of[op].count)
-        return (struct source){&stage->e_of[op], section, key};
-    if (b->space->e_of[op].count)
-        return (struct source){&b->space->e_of[op], "space", key};
-    if (stage->e.count)
-        return (struct source){&stage->e, section, "e"};
-    return (struct source){&b->space->e, "space", "e"};
+    if (stage_of->count)
+        return (struct source){stage_of, section, key[1]};
+    if (space_of->count)
+        return (struct source){space_of, "space", key[1]};
+    if (stage->count)
+        return (struct source){stage, section, key[0]};
+    return (struct source){space, "space", key[0]};
 }
 
-/* Sorts a list ascending into out[SN_MAX_CHOICES]; *star is the index of its
- * star, else that of the largest entry. */
-static int sort_list(int *out, int *star, const struct sn_int_list *list)
+/* Sorts a list ascending into out[SN_MAX_CHOICES]; *star is its star, else the
+ * largest entry (`last`) or the smallest. */
+static int sort_list(int *out, int *star, const struct sn_int_list *list,
+                     bool last)
 {
     const int n = list->count;
     for (int i = 0; i < n; i++) {
@@ -221,31 +331,69 @@ static int sort_list(int *out, int *star, const struct sn_int_list *list)
             out[at] = out[at - 1];
         out[at] = list->value[i];
     }
-    *star = n - 1;
-    for (int i = 0; list->star >= 0 && i < n; i++)
-        if (out[i] == list->value[list->star])
-            *star = i;
+    *star = list->star >= 0 ? list->value[list->star] : out[last ? n - 1 : 0];
     return n;
 }
 
+/* Whether a fault of this list was told for another stage. */
 static bool told_before(struct builder *b, const struct source *s)
 {
     for (int i = 0; i < b->n_told; i++)
         if (b->told[i] == s->list)
             return true;
-    const bool shared = s->list == &b->space->e ||
-                        s->list == &b->space->e_of[SN_OP_IBN] ||
-                        s->list == &b->space->e_of[SN_OP_FUSED];
-    if (shared)
+    if (strcmp(s->section, "space") == 0)
         b->told[b->n_told++] = s->list;
     return false;
 }
 
-static void add_expansions(struct builder *b, struct sn_op_space *of,
+/* The kernels of an op; *star is the baseline's: 3 where it is not starred. */
+static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
+                        const struct sn_stage_options *stage,
+                        const char *section, sn_block_op op)
+{
+    static const char *const keys[SN_OP_COUNT][2] = {{"k", "k_ibn"},
+                                                     {"k", "k_fused"}};
+    const struct source s =
+        list_source(&stage->k_of[op], &b->space->k_of[op], &stage->k,
+                    &b->space->k, section, keys[op]);
+    int even = 0;
+    bool has_three = false;
+    for (int i = 0; i < s.list->count; i++) {
+        even = s.list->value[i] % 2 ? even : s.list->value[i];
+        has_three |= s.list->value[i] == 3;
+    }
+    const bool many = s.list->count > SN_MAX_CHOICES;
+    const bool several = op == SN_OP_FUSED && s.list->count > 1;
+    if ((even || many || several) && told_before(b, &s))
+        return;
+    if (even) {
+        report(b, s.section, s.key, "kernel %d is even; expected odd ones",
+               even);
+    } else if (many) {
+        report(b, s.section, s.key,
+               "%d kernels are offered; expected at most %d", s.list->count,
+               SN_MAX_CHOICES);
+    } else if (several) {
+        report(b, s.section, s.key,
+               "%d kernels are offered to fused blocks (of %s), which hold "
+               "one; expected k_fused = 3, and others in k_ibn",
+               s.list->count, section);
+    } else {
+        of->n_k = sort_list(of->k, star, s.list, false);
+        if (s.list->star < 0 && has_three)
+            *star = 3;
+    }
+}
+
+static void add_expansions(struct builder *b, struct sn_op_space *of, int *star,
                            const struct sn_stage_options *stage,
                            const char *section, sn_block_op op)
 {
-    const struct source s = expansion_source(b, stage, section, op);
+    static const char *const keys[SN_OP_COUNT][2] = {{"e", "e_ibn"},
+                                                     {"e", "e_fused"}};
+    const struct source s =
+        list_source(&stage->e_of[op], &b->space->e_of[op], &stage->e,
+                    &b->space->e, section, keys[op]);
     bool has_one = false;
     for (int i = 0; i < s.list->count; i++)
         has_one |= s.list->value[i] == 1;
@@ -268,9 +416,7 @@ static void add_expansions(struct builder *b, struct sn_op_space *of,
                "to %d",
                section, SN_MAX_EXPANSION);
     } else {
-        of->n_k = 1;
-        of->k[0] = KERNEL;
-        of->n_e = sort_list(of->e, &of->star_e, s.list);
+        of->n_e = sort_list(of->e, star, s.list, true);
     }
 }
 
@@ -282,12 +428,39 @@ static void add_ops(struct builder *b, struct sn_block_space *offer,
         stage->op.count ? &stage->op : &b->space->op;
     for (int i = 0; i < list->count; i++) {
         const sn_block_op op = (sn_block_op)list->value[i];
-        offer->op[offer->n_op] = op;
-        if (list->star == i || (list->star < 0 && op == SN_OP_IBN))
-            offer->star_op = offer->n_op;
-        offer->n_op++;
-        add_expansions(b, &offer->of[op], stage, section, op);
+        struct sn_block star = {.op = op};
+        offer->op[offer->n_op++] = op;
+        add_kernels(b, &offer->of[op], &star.k, stage, section, op);
+        add_expansions(b, &offer->of[op], &star.e, stage, section, op);
+        if (i == 0 || list->star == i || (list->star < 0 && op == SN_OP_IBN))
+            offer->star = star;
     }
+}
+
+static void narrow(struct builder *b, struct sn_stage_space *s, int ib,
+                   const struct sn_rule_options *rules, const char *section)
+{
+    const struct sn_rules all = {rules->pin, rules->only, rules->forbid};
+    const char *key;
+    struct sn_error err = {0};
+    if (!*rules->pin && !*rules->only && !*rules->forbid)
+        return;
+    if (sn_narrow_stage(s, ib, &all, &key, &err) != SN_OK)
+        report(b, section, key, "%s", err.text);
+}
+
+/* The rules of every block, then the stage's. */
+static void add_rules(struct builder *b, struct sn_stage_space *s,
+                      const struct sn_stage_options *stage,
+                      const struct sn_block_options *blocks, int number)
+{
+    char section[48];
+    for (int ib = 0; ib < SN_MAX_DEPTH; ib++) {
+        snprintf(section, sizeof section, "stage.%d.block.%d", number, ib + 1);
+        narrow(b, s, ib, &blocks[ib].rules, section);
+    }
+    snprintf(section, sizeof section, "stage.%d", number);
+    narrow(b, s, -1, &stage->rules, section);
 }
 
 static void add_stage(struct builder *b, struct sn_stage_space *s,
@@ -303,11 +476,24 @@ static void add_stage(struct builder *b, struct sn_stage_space *s,
                SN_MAX_CHOICES);
         return;
     }
-    s->n_depth = sort_list(s->depth, &s->star_depth, &stage->depth);
+    s->n_depth = sort_list(s->depth, &s->star_depth, &stage->depth, true);
     struct sn_block_space offer = {0};
     add_ops(b, &offer, stage, section);
     for (int ib = 0; ib < s->depth[s->n_depth - 1]; ib++)
         s->block[ib] = offer;
+}
+
+/* Rules for blocks of a stage that is not there. */
+static void refuse_rules(struct builder *b,
+                         const struct sn_block_options *blocks, int number)
+{
+    char section[48];
+    for (int ib = 0; ib < SN_MAX_DEPTH; ib++) {
+        const struct sn_rule_options *r = &blocks[ib].rules;
+        snprintf(section, sizeof section, "stage.%d.block.%d", number, ib + 1);
+        if (*r->pin || *r->only || *r->forbid)
+            report(b, section, NULL, "there is no [stage.%d]", number);
+    }
 }
 
 /* What the data set brings. */
@@ -327,7 +513,9 @@ static void check_images(struct builder *b, const struct sn_space *space)
 sn_status sn_space_from_options(struct sn_space *space,
                                 const struct sn_space_options *options,
                                 const struct sn_stage_options *stages,
-                                int n_stages, int h, int w, int c, int classes,
+                                int n_stages,
+                                const struct sn_block_options *blocks, int h,
+                                int w, int c, int classes,
                                 sn_space_fault_fn *fault, void *ctx)
 {
     SN_CHECK(n_stages <= SN_MAX_STAGES);
@@ -348,6 +536,13 @@ sn_status sn_space_from_options(struct sn_space *space,
                "[stage.2], ...");
     for (int is = 0; is < n_stages; is++)
         add_stage(&b, &made.stage[is], &stages[is], is + 1);
+    const bool whole = b.faults == 0; /* rules are for what is offered */
+    for (int is = 0; is < SN_MAX_STAGES && whole; is++)
+        if (is < n_stages)
+            add_rules(&b, &made.stage[is], &stages[is],
+                      &blocks[is * SN_MAX_DEPTH], is + 1);
+        else
+            refuse_rules(&b, &blocks[is * SN_MAX_DEPTH], is + 1);
     if (b.faults)
         return SN_ERR_CONFIG;
     *space = made;

@@ -1,11 +1,13 @@
 #ifndef SN_SEARCH_SPACE_OPTIONS_H
 #define SN_SEARCH_SPACE_OPTIONS_H
 
-/* Sections [space] and [stage.N]: what a config offers, and the space it makes.
+/* Sections [space], [stage.N] and [stage.N.block.M]: what a config offers, and
+ * the space it makes.
  *
- * A stage takes each of op, e, e_ibn and e_fused from [space] unless it sets
- * it; e_OP then replaces e for that op.  Starred entries are the baseline's
- * choice, else the IBN, the largest expansion, the largest depth. */
+ * A stage takes each of op, k, k_OP, e and e_OP from [space] unless it sets it;
+ * k_OP and e_OP replace k and e for that op.  Starred entries are the
+ * baseline's choice, else the IBN, kernel 3, the largest expansion, the largest
+ * depth.  Rules (narrow.h) then narrow what is searched. */
 
 #include "base/option.h"
 #include "search/space.h"
@@ -15,30 +17,47 @@ struct sn_space_options {
     int head; /* 0: absent */
     int act;  /* sn_act */
     struct sn_name_list op;
+    struct sn_int_list k, k_of[SN_OP_COUNT]; /* k_of empty: as k */
     struct sn_int_list e, e_of[SN_OP_COUNT]; /* e_of empty: as e */
+};
+
+/* Rules of an expert, see narrow.h; "": none. */
+struct sn_rule_options {
+    char pin[SN_TEXT_MAX], only[SN_TEXT_MAX], forbid[SN_TEXT_MAX];
 };
 
 struct sn_stage_options {
     int width, stride;
     struct sn_int_list depth;
     struct sn_name_list op;                  /* empty: as in [space] */
-    struct sn_int_list e, e_of[SN_OP_COUNT]; /* the same, each for itself */
+    struct sn_int_list k, k_of[SN_OP_COUNT]; /* the same, each for itself */
+    struct sn_int_list e, e_of[SN_OP_COUNT];
+    struct sn_rule_options rules;
+};
+
+struct sn_block_options {
+    struct sn_rule_options rules;
 };
 
 extern const struct sn_option_table sn_space_options;
 extern const struct sn_option_table sn_stage_options; /* "stage.*" */
+extern const struct sn_option_table sn_block_options; /* "stage.*.block.*" */
 
-/* Told of every fault: where it stands, and a message without file and line. */
+/* Told of every fault: where it stands (key NULL: the section), and a message
+ * without file and line. */
 typedef void sn_space_fault_fn(void *ctx, const char *section, const char *key,
                                const char *text);
 
-/* The space of a config for images of h x w x c in so many classes.  Every
- * fault is reported to `fault`; SN_ERR_CONFIG when there was one, *space is
- * then untouched. */
+/* The space of a config for images of h x w x c in so many classes; blocks
+ * [SN_MAX_STAGES, SN_MAX_DEPTH] are the rules of single blocks.  Every fault is
+ * reported to `fault`; SN_ERR_CONFIG when there was one, *space is then
+ * untouched. */
 sn_status sn_space_from_options(struct sn_space *space,
                                 const struct sn_space_options *options,
                                 const struct sn_stage_options *stages,
-                                int n_stages, int h, int w, int c, int classes,
+                                int n_stages,
+                                const struct sn_block_options *blocks, int h,
+                                int w, int c, int classes,
                                 sn_space_fault_fn *fault, void *ctx);
 
 #endif

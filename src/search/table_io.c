@@ -282,7 +282,7 @@ char *sn_values_text(const struct sn_space *space, const struct sn_decisions *d,
 }
 
 /* The rows of one epoch. */
-static sn_status read_epoch(struct lines *in, double *value,
+static sn_status read_epoch(struct lines *in, double *value, double *p,
                             const struct sn_space *space,
                             const struct sn_decisions *d, int epoch)
 {
@@ -292,27 +292,31 @@ static sn_status read_epoch(struct lines *in, double *value,
             double x[3] = {0}; /* probability, value, latency */
             value_prefix(prefix, sizeof prefix, space, &d->item[id], i, epoch);
             SN_TRY(read_row(in, prefix, x, 3));
+            p[d->item[id].first + i] = x[0];
             value[d->item[id].first + i] = x[1];
         }
     return SN_OK;
 }
 
-sn_status sn_values_parse(double *value, const struct sn_space *space,
+sn_status sn_values_parse(double *value, double *p,
+                          const struct sn_space *space,
                           const struct sn_decisions *d, const char *text,
                           const char *name, struct sn_error *err)
 {
     enum { EPOCH_MAX = 1000000 };
     struct lines in = {.name = name, .at = text, .number = 1, .err = err};
-    double found[SN_MAX_OPTIONS];
+    double found[SN_MAX_OPTIONS], found_p[SN_MAX_OPTIONS];
     long last = 0;
     SN_TRY(read_header(&in, sn_values_header));
     do {
         const long epoch = strtol(in.at, NULL, 10);
         if (epoch <= last || epoch > EPOCH_MAX)
             return bad_line(&in, "a row of the next epoch");
-        SN_TRY(read_epoch(&in, found, space, d, (int)epoch));
+        SN_TRY(read_epoch(&in, found, found_p, space, d, (int)epoch));
         last = epoch;
     } while (*in.at);
     memcpy(value, found, (size_t)d->total * sizeof *value);
+    if (p)
+        memcpy(p, found_p, (size_t)d->total * sizeof *p);
     return SN_OK;
 }

@@ -40,9 +40,11 @@ char *sn_values_text(const struct sn_space *space, const struct sn_decisions *d,
                      const struct sn_cost_table *t, int epoch, const double *p,
                      const double *value);
 
-/* The values of the last epoch of a whole values.csv into value [total], which
- * is untouched on failure.  Every epoch must be complete, and they ascend. */
-sn_status sn_values_parse(double *value, const struct sn_space *space,
+/* Values and probabilities of the last epoch of a whole values.csv into value
+ * [total] and p [total] (or NULL), which are untouched on failure.  Every epoch
+ * must be complete, and they ascend. */
+sn_status sn_values_parse(double *value, double *p,
+                          const struct sn_space *space,
                           const struct sn_decisions *d, const char *text,
                           const char *name, struct sn_error *err);
 

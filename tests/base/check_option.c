@@ -35,6 +35,7 @@ static const struct sn_option rows[] = {
      .allow_percent = true},
     {.key = "size", .type = SN_OPT_SIZE, .min = 1024, .max = 0x1p40},
     {.key = "hertz", .type = SN_OPT_FREQUENCY, .min = 1, .max = 0},
+    {.key = "amount", .type = SN_OPT_AMOUNT, .min = 1, .max = 0},
     {.key = "threads", .type = SN_OPT_COUNT, .min = 1, .max = 1024,
      .word = "auto", .unit = "threads"},
 };
@@ -101,6 +102,8 @@ static const struct {
     {"size", "1025 B", "1.0009765625 KiB"},
     {"hertz", "600 MHz", NULL},
     {"hertz", "1.2 GHz", NULL},
+    {"amount", "30 M", NULL},
+    {"amount", "1500k", "1.5 M"},
     {"threads", "auto", NULL},
     {"threads", "16", NULL},
 };

@@ -175,7 +175,7 @@ grep -q 'checkpoint.prev.safetensors: ' err
 verdict 'both damaged checkpoints are told' $?
 
 # ---- status 5: the budget ----
-expect 5 'no net of this space meets .*attainable are' train tiny.ini \
+expect 5 'no net of this space meets .*attainable: ' train tiny.ini \
     -s 'budget.latency=1 %' -o x5
 [ ! -e x5 ]
 verdict 'a refused run leaves no folder' $?

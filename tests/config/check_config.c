@@ -593,6 +593,100 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
+/* ---- sections with two numbers ---- */
+
+struct cell {
+    char rule[SN_TEXT_MAX];
+};
+
+static const struct sn_option cell_rows[] = {
+    {.key = "rule",
+     .type = SN_OPT_TEXT,
+     .fallback = "",
+     .min = 1,
+     .unit = "",
+     .help = "a rule"}};
+static const struct sn_option_table cell_table = {"stage.*.block.*", "a cell",
+                                                  cell_rows, 1};
+
+/* Reads the stages and the cells of a text. */
+static sn_status read_cells(struct all *a, struct cell *cells, const char *text,
+                            const char *over, struct sn_config **cfg,
+                            struct sn_error *err)
+{
+    const struct sn_config_section sections[] = {
+        {.table = &stage_table,
+         .base = a->stage,
+         .stride = sizeof *a->stage,
+         .repeat = &a->stages},
+        {.table = &cell_table, .base = cells, .stride = sizeof *cells}};
+    const struct sn_config_override list = {over};
+    return sn_config_read(check_write_text("cells.ini", text), sections, 2,
+                          &list, over ? 1 : 0, cfg, err);
+}
+
+static void two_numbers_stand_in_any_order(void **state)
+{
+    (void)state;
+    static struct all a;
+    static struct cell cells[SN_CONFIG_MAX_PARTS];
+    struct sn_config *cfg;
+    struct sn_error err = {0};
+    check_ok(read_cells(&a, cells,
+                        "[stage.3.block.16]\nrule = last\n[stage.1]\nwidth=4\n"
+                        "[stage.1.block.2]\nrule = ibn k3, fused\n",
+                        "stage.2.block.1.rule=mine", &cfg, &err),
+             &err);
+    assert_int_equal(a.stages, 1);
+    assert_string_equal(cells[1].rule, "ibn k3, fused");
+    assert_string_equal(cells[16].rule, "mine");
+    assert_string_equal(cells[47].rule, "last");
+    assert_string_equal(cells[0].rule, "");
+    char *text = sn_config_text(cfg);
+    assert_non_null(strstr(text, "[stage.1.block.2]"));
+    assert_non_null(strstr(text, "[stage.2.block.1]"));
+    assert_null(strstr(text, "[stage.1.block.1]"));
+    sn_config_destroy(cfg);
+    /* the resolved config reads back */
+    check_ok(read_cells(&a, cells, text, NULL, &cfg, &err), &err);
+    assert_string_equal(cells[16].rule, "mine");
+    assert_string_equal(cells[47].rule, "last");
+    free(text);
+    (void)!sn_config_fault(cfg, &err, "stage.3.block.16", "rule", "is bad");
+    assert_non_null(strstr(err.text, "[stage.3.block.16] rule: is bad"));
+    sn_config_destroy(cfg);
+    const struct sn_config_section help = {.table = &cell_table};
+    text = sn_config_help(&help, 1, "stage");
+    assert_non_null(strstr(text, "[stage.N.block.N]  a cell"));
+    free(text);
+    assert_false(sn_config_is_named("stage.*.block.*", "stag"));
+}
+
+static void two_numbers_that_are_none(void **state)
+{
+    (void)state;
+    static struct all a;
+    static struct cell cells[SN_CONFIG_MAX_PARTS];
+    static const char *const bad[] = {"stage.0.block.1", "stage.1.block.17",
+                                      "stage.x.block.1", "stage.1.block.",
+                                      "stage.01.block.2"};
+    struct sn_error err = {0};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[64], want[128];
+        snprintf(text, sizeof text, "[%s]\nrule = x\n", bad[i]);
+        snprintf(want, sizeof want,
+                 "[%s] has no number from 1 to 16; expected [stage.1.block.1]",
+                 bad[i]);
+        check_fails(read_cells(&a, cells, text, NULL, NULL, &err), &err,
+                    SN_ERR_CONFIG, want);
+    }
+    check_fails(
+        read_cells(&a, cells, "[stage.1.blok.2]\n", NULL, NULL, &err), &err,
+        SN_ERR_CONFIG, "unknown section [stage.1.blok.2]");
+    check_fails(read_cells(&a, cells, "[stage.1.block.2.x]\n", NULL, NULL, &err),
+                &err, SN_ERR_CONFIG, "unknown section [stage.1.block.2.x]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -611,6 +705,8 @@ int main(void)
         cmocka_unit_test(resolved_text_reads_back),
         cmocka_unit_test(help_lists_every_key),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(two_numbers_stand_in_any_order),
+        cmocka_unit_test(two_numbers_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,8 @@ static void tiny_space(struct sn_space *space, int width)
     s->n_depth = 1;
     s->depth[0] = 1;
     struct sn_block_space *b = &s->block[0];
+    s->star_depth = 1;
+    b->star = (struct sn_block){SN_OP_IBN, 3, 3};
     b->n_op = 2;
     b->op[0] = SN_OP_IBN;
     b->op[1] = SN_OP_FUSED;

@@ -39,7 +39,8 @@ static struct sn_job_result *result(void)
     struct sn_job_result *r = calloc(1, sizeof *r);
     assert_non_null(r);
     r->seed = UINT64_MAX;
-    r->budget = 5e-3;
+    r->budget = sn_budget_none;
+    r->budget.limit[SN_BUDGET_LATENCY] = 5e-3;
     r->searched = r->has_baseline = true;
     r->search_seconds = 7000;
     tiny_arch(&r->net.arch, 1);
@@ -90,7 +91,7 @@ static void json_holds_everything(void **state)
 
     r->has_baseline = r->searched = false;
     r->seed = 7;
-    r->budget = 0;
+    r->budget = sn_budget_none;
     text = sn_result_json(r);
     o = json_loads(text, 0, NULL);
     assert_true(json_is_null(json_object_get(o, "baseline")));
@@ -129,8 +130,10 @@ static void card_tells_and_fits(void **state)
 
     r->net.cost.seconds = 6e-3;
     r->baseline.trained = false;
+    r->budget.limit[SN_BUDGET_WEIGHTS] = 2e5;
     sn_result_card(r, &t);
-    assert_non_null(strstr(t.data, "EXCEEDED"));
+    assert_non_null(strstr(t.data, "of latency, 120.0 % of it used: EXCEEDED"));
+    assert_non_null(strstr(t.data, "of weights, 50.0 % of it used: met"));
     assert_non_null(strstr(t.data, "not trained"));
     sn_text_release(&t);
     free(r);

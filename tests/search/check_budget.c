@@ -32,7 +32,8 @@ static struct lab *lab_make(struct dice *dice, int stages, bool one_kernel)
             }
     sn_decisions_make(&lab->d, &lab->space);
     check_ok(sn_cost_table_make(&lab->table, &lab->space, &device, &err), &err);
-    sn_cost_range(&lab->table, &lab->space, &lab->lowest, &lab->highest);
+    sn_cost_range(&lab->table, &lab->space, SN_BUDGET_LATENCY, &lab->lowest,
+                  &lab->highest);
     for (int io = 0; io < lab->d.total; io++)
         lab->logit[io] = 2.0 * dice_normal(dice);
     return lab;

@@ -59,13 +59,13 @@ static void table_range_and_nets_agree(void **state)
             least = fmin(least, cost.seconds);
             most = fmax(most, cost.seconds);
         } while (next_net(&space, &d, choice));
-        sn_cost_range(t, &space, &lowest, &highest);
+        sn_cost_range(t, &space, SN_BUDGET_LATENCY, &lowest, &highest);
         near(lowest, least, 1e-14);
         near(highest, most, 1e-14);
         double of_stages[2] = {t->fixed.seconds, t->fixed.seconds};
         for (int is = 0; is < space.n_stages; is++) {
             double low, high;
-            sn_stage_cost_range(t, &space, is, &low, &high);
+            sn_stage_cost_range(t, &space, SN_BUDGET_LATENCY, is, &low, &high);
             of_stages[0] += low;
             of_stages[1] += high;
         }

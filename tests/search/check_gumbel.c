@@ -27,7 +27,8 @@ static struct lab *lab_make(struct dice *dice, int stages, int depth)
     random_space(dice, &lab->space, stages, depth);
     sn_decisions_make(&lab->d, &lab->space);
     check_ok(sn_cost_table_make(&lab->table, &lab->space, &device, &err), &err);
-    sn_cost_range(&lab->table, &lab->space, &lab->lowest, &lab->highest);
+    sn_cost_range(&lab->table, &lab->space, SN_BUDGET_LATENCY, &lab->lowest,
+                  &lab->highest);
     return lab;
 }
 
@@ -463,7 +464,8 @@ static void controller_holds_the_budget(void **state)
     struct sn_error err = {0};
     sn_decisions_make(&lab->d, &lab->space);
     check_ok(sn_cost_table_make(&lab->table, &lab->space, &device, &err), &err);
-    sn_cost_range(&lab->table, &lab->space, &lab->lowest, &lab->highest);
+    sn_cost_range(&lab->table, &lab->space, SN_BUDGET_LATENCY, &lab->lowest,
+                  &lab->highest);
     for (int i = 0; i < 8; i++) {
         struct dice dice = dice_make(28 + (uint32_t)i);
         double p[SN_MAX_OPTIONS], worth[SN_MAX_OPTIONS];
@@ -515,8 +517,10 @@ static void planted_net_is_found(void **state)
                 mean += p[io] * value[io];
             assert_true(fabs(mean) < 1e-12);
         }
+        struct sn_budget budget = sn_budget_none;
+        budget.limit[SN_BUDGET_LATENCY] = cost.seconds;
         check_ok(sn_derive(&derived, &lab->space, &lab->d, &lab->table, value,
-                           cost.seconds, NULL, &err),
+                           &budget, NULL, &err),
                  &err);
         assert_true(sn_arch_equal(&derived, &planted));
 

@@ -112,7 +112,6 @@ static void one_kernel(struct sn_space *space)
             for (int op = 0; op < SN_OP_COUNT; op++) {
                 struct sn_op_space *of = &space->stage[is].block[ib].of[op];
                 of->n_k = of->n_k > 0;
-                of->star_k = 0;
             }
 }
 

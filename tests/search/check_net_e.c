@@ -65,7 +65,7 @@ static double cheapest(const struct sn_target *target, double multiplier,
     double lowest, highest;
     net_e(space, multiplier, fuses);
     check_ok(sn_cost_table_make(t, space, target, &err), &err);
-    sn_cost_range(t, space, &lowest, &highest);
+    sn_cost_range(t, space, SN_BUDGET_LATENCY, &lowest, &highest);
     free(space);
     free(t);
     return lowest;

@@ -1,12 +1,14 @@
 /* From option rows to spaces. */
 
+#include "search/limits.h"
 #include "search/search_options.h"
 #include "search/space_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "random_space.h"
 #include "search/gumbel.h"
 
 /* Faults as `section.key: text` lines. */
@@ -20,14 +22,15 @@ static void collect(void *ctx, const char *section, const char *key,
 {
     struct faults *f = ctx;
     const size_t n = strlen(f->text);
-    snprintf(f->text + n, sizeof f->text - n, "%s.%s: %s\n", section, key,
-             text);
+    snprintf(f->text + n, sizeof f->text - n, "%s%s%s: %s\n", section,
+             key ? "." : "", key ? key : "", text);
     f->count++;
 }
 
 struct config {
     struct sn_space_options space;
     struct sn_stage_options stage[SN_MAX_STAGES];
+    struct sn_block_options block[SN_MAX_STAGES * SN_MAX_DEPTH];
 };
 
 static void defaults(struct config *c)
@@ -37,6 +40,8 @@ static void defaults(struct config *c)
         sn_option_defaults(&sn_stage_options, &c->stage[i]);
         c->stage[i].width = 16;
     }
+    for (int i = 0; i < SN_MAX_STAGES * SN_MAX_DEPTH; i++)
+        sn_option_defaults(&sn_block_options, &c->block[i]);
 }
 
 static void set(const struct sn_option_table *table, void *base,
@@ -63,8 +68,8 @@ static sn_status build(struct sn_space *space, const struct config *c,
                        int stages, struct faults *f)
 {
     *f = (struct faults){{0}, 0};
-    return sn_space_from_options(space, &c->space, c->stage, stages, 32, 24, 3,
-                                 10, collect, f);
+    return sn_space_from_options(space, &c->space, c->stage, stages, c->block,
+                                 32, 24, 3, 10, collect, f);
 }
 
 /* The space of the shipped configs. */
@@ -110,36 +115,35 @@ static void space_of_the_first_configs(void **state)
     assert_int_equal(s.stage[1].width, 24);
     assert_int_equal(s.stage[1].stride, 2);
     assert_int_equal(s.stage[1].n_depth, 2);
-    assert_int_equal(s.stage[1].star_depth, 1);
+    assert_int_equal(s.stage[1].star_depth, 2);
     for (int ib = 0; ib < 2; ib++) {
         b = &s.stage[1].block[ib];
         assert_int_equal(b->n_op, 2);
         assert_int_equal(b->op[0], SN_OP_IBN);
         assert_int_equal(b->op[1], SN_OP_FUSED);
-        assert_int_equal(b->star_op, 0);
+        assert_int_equal(b->star.op, SN_OP_IBN);
+        assert_int_equal(b->star.k, 3);
+        assert_int_equal(b->star.e, 6);
         assert_int_equal(b->of[SN_OP_IBN].n_k, 1);
         assert_int_equal(b->of[SN_OP_IBN].k[0], 3);
         assert_int_equal(b->of[SN_OP_IBN].e[0], 3);
         assert_int_equal(b->of[SN_OP_IBN].e[1], 6);
-        assert_int_equal(b->of[SN_OP_IBN].star_e, 1);
         assert_int_equal(b->of[SN_OP_FUSED].n_e, 2);
         assert_int_equal(b->of[SN_OP_FUSED].e[0], 2);
-        assert_int_equal(b->of[SN_OP_FUSED].star_e, 1);
     }
     /* listed in any order, kept ascending, stars found again; a stage's own e
      * leaves e_fused of [space] in force */
     assert_int_equal(s.stage[2].n_depth, 3);
     assert_int_equal(s.stage[2].depth[0], 1);
     assert_int_equal(s.stage[2].depth[2], 3);
-    assert_int_equal(s.stage[2].star_depth, 0);
+    assert_int_equal(s.stage[2].star_depth, 1);
     b = &s.stage[2].block[2];
     assert_int_equal(b->op[0], SN_OP_FUSED);
-    assert_int_equal(b->star_op, 0);
+    assert_int_equal(b->star.op, SN_OP_FUSED);
     assert_int_equal(b->of[SN_OP_IBN].n_e, 3);
     assert_int_equal(b->of[SN_OP_IBN].e[0], 2);
     assert_int_equal(b->of[SN_OP_IBN].e[1], 4);
     assert_int_equal(b->of[SN_OP_IBN].e[2], 6);
-    assert_int_equal(b->of[SN_OP_IBN].star_e, 0);
     assert_int_equal(b->of[SN_OP_FUSED].n_e, 2);
     assert_int_equal(b->of[SN_OP_FUSED].e[1], 4);
 }
@@ -158,12 +162,12 @@ static void stars_default_to_the_ibn(void **state)
     set_stage(&c, 3, "e_fused", "5, 4");
     set_space(&c, "head", "none");
     assert_int_equal(build(&s, &c, 3, &f), SN_OK);
-    assert_int_equal(s.stage[0].block[0].star_op, 1);
-    assert_int_equal(s.stage[1].block[0].star_op, 0);
-    assert_int_equal(s.stage[2].block[0].star_op, 1);
+    assert_int_equal(s.stage[0].block[0].star.op, SN_OP_IBN);
+    assert_int_equal(s.stage[1].block[0].star.op, SN_OP_FUSED);
+    assert_int_equal(s.stage[2].block[0].star.op, SN_OP_FUSED);
     assert_int_equal(s.stage[2].block[0].of[SN_OP_IBN].e[0], 2);
     assert_int_equal(s.stage[2].block[0].of[SN_OP_FUSED].e[1], 5);
-    assert_int_equal(s.stage[2].block[0].of[SN_OP_FUSED].star_e, 1);
+    assert_int_equal(s.stage[2].block[0].star.e, 5);
     assert_int_equal(s.head, 0);
 }
 
@@ -195,8 +199,8 @@ static void every_fault_is_told_where_it_stands(void **state)
 
     defaults(&c);
     f = (struct faults){{0}, 0};
-    assert_int_equal(sn_space_from_options(&s, &c.space, c.stage, 0, 5000, 32,
-                                           3, 1, collect, &f),
+    assert_int_equal(sn_space_from_options(&s, &c.space, c.stage, 0, c.block,
+                                           5000, 32, 3, 1, collect, &f),
                      SN_ERR_CONFIG);
     assert_string_equal(
         f.text, "data.set: the images are 5000x32x3; expected sides 1 to 4096 "
@@ -204,6 +208,155 @@ static void every_fault_is_told_where_it_stands(void **state)
                 "data.set: the images have 1 classes; expected 2 to 1000\n"
                 "stage.1.width: the net has no stages; expected sections "
                 "[stage.1], [stage.2], ...\n");
+}
+
+static void set_block(struct config *c, int stage, int block, const char *key,
+                      const char *value)
+{
+    set(&sn_block_options, &c->block[(stage - 1) * SN_MAX_DEPTH + block - 1],
+        key, value);
+}
+
+/* Kernels are lists as expansions are; rules narrow what is offered and leave
+ * the baseline alone. */
+static void rules_narrow_all_but_the_baseline(void **state)
+{
+    (void)state;
+    static struct config c;
+    static struct sn_space s;
+    struct faults f;
+    struct sn_arch baseline;
+    defaults(&c);
+    set_space(&c, "k_ibn", "5, 3*, 7");
+    set_space(&c, "e", "3, 6*");
+    set_stage(&c, 1, "depth", "1..3*");
+    set_stage(&c, 1, "forbid", "fused e3, ibn k7, d3");
+    set_block(&c, 1, 2, "only", "fused");
+    set_block(&c, 1, 1, "pin", "ibn k5 e3");
+    set_stage(&c, 2, "only", "k3");
+    set_stage(&c, 2, "forbid", "ibn e6");
+    assert_int_equal(build(&s, &c, 2, &f), SN_OK);
+    const struct sn_block_space *b = &s.stage[0].block[0];
+    assert_int_equal(b->n_op, 1);
+    assert_int_equal(b->of[SN_OP_IBN].n_k, 1);
+    assert_int_equal(b->of[SN_OP_IBN].k[0], 5);
+    assert_int_equal(b->of[SN_OP_IBN].e[0], 3);
+    b = &s.stage[0].block[1];
+    assert_int_equal(b->n_op, 1);
+    assert_int_equal(b->op[0], SN_OP_FUSED);
+    assert_int_equal(b->of[SN_OP_FUSED].n_e, 1);
+    assert_int_equal(b->of[SN_OP_FUSED].e[0], 6);
+    assert_int_equal(s.stage[0].n_depth, 2);
+    assert_int_equal(sn_space_max_depth(&s, 0), 2);
+    b = &s.stage[1].block[0];
+    assert_int_equal(b->of[SN_OP_IBN].n_k, 1);
+    assert_int_equal(b->of[SN_OP_IBN].n_e, 1);
+    assert_int_equal(b->of[SN_OP_FUSED].n_e, 2);
+    sn_arch_baseline(&baseline, &s);
+    assert_int_equal(baseline.stage[0].depth, 3);
+    for (int ib = 0; ib < 3; ib++)
+        assert_memory_equal(&baseline.stage[0].block[ib],
+                            &((struct sn_block){SN_OP_IBN, 3, 6}),
+                            sizeof(struct sn_block));
+    assert_int_equal(sn_arch_in_space(&baseline, &s, NULL), SN_ERR_CONFIG);
+}
+
+static void faults_of_rules_and_kernels(void **state)
+{
+    (void)state;
+    static struct config c;
+    static struct sn_space s;
+    struct faults f;
+    defaults(&c);
+    set_space(&c, "k", "3, 4");
+    set_stage(&c, 2, "k", "3, 5");
+    set_stage(&c, 3, "k_ibn", "1..9");
+    assert_int_equal(build(&s, &c, 3, &f), SN_ERR_CONFIG);
+    assert_string_equal(
+        f.text,
+        "space.k: kernel 4 is even; expected odd ones\n"
+        "stage.2.k: 2 kernels are offered to fused blocks (of stage.2), which "
+        "hold one; expected k_fused = 3, and others in k_ibn\n"
+        "stage.3.k_ibn: kernel 8 is even; expected odd ones\n");
+    defaults(&c);
+    set_stage(&c, 1, "forbid", "fuzed e4");
+    set_stage(&c, 2, "pin", "ibn");
+    set_stage(&c, 3, "only", "ibn e5");
+    set_block(&c, 4, 1, "only", "d1");
+    set_block(&c, 5, 2, "pin", "ibn e3");
+    set_stage(&c, 6, "only", "d2");
+    set_block(&c, 9, 1, "pin", "ibn e3");
+    assert_int_equal(build(&s, &c, 6, &f), SN_ERR_CONFIG);
+    assert_string_equal(
+        f.text,
+        "stage.1.forbid: 'fuzed e4' is no pattern; expected words of the arch "
+        "text, such as fused, ibn e6, ibn k3 e6, or d2\n"
+        "stage.2.pin: 'ibn' leaves 2 options; expected exactly one\n"
+        "stage.3.only: 'ibn e5' leaves no option of those that are offered\n"
+        "stage.4.block.1.only: 'd1': a depth is the stage's; expected it "
+        "there\n"
+        "stage.5.block.2: there is no such block; the stage has at most 1\n"
+        "stage.6.only: 'd2' leaves no depth of those that are offered\n"
+        "stage.9.block.1: there is no [stage.9]\n");
+    defaults(&c);
+    set_stage(&c, 1, "depth", "1..3");
+    set_stage(&c, 1, "pin", "d1, d2");
+    assert_int_equal(build(&s, &c, 1, &f), SN_ERR_CONFIG);
+    assert_string_equal(
+        f.text,
+        "stage.1.pin: 'd1, d2' leaves 2 depths; expected exactly one\n");
+    defaults(&c);
+    for (int i = 0; i < 33; i++)
+        strncat(c.stage[0].rules.forbid, i ? ",k5" : "k5", 4);
+    assert_int_equal(build(&s, &c, 1, &f), SN_ERR_CONFIG);
+    assert_string_equal(f.text, "stage.1.forbid: more than 32 patterns\n");
+    static const char *const bad[] = {"ibn ibn", "e",      "e03", "k3 k5",
+                                      "d2 ibn",  "e99999", ",ibn"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        defaults(&c);
+        set_stage(&c, 1, "only", bad[i]);
+        assert_int_equal(build(&s, &c, 1, &f), SN_ERR_CONFIG);
+        assert_non_null(strstr(f.text, "is no pattern"));
+    }
+}
+
+/* What is left of a product of lists once one combination is struck out. */
+static void single_combinations_are_barred(void **state)
+{
+    (void)state;
+    static struct config c;
+    static struct sn_space s;
+    static struct sn_decisions d;
+    struct faults f;
+    struct sn_arch arch;
+    struct sn_error err = {0};
+    defaults(&c);
+    set_space(&c, "op", "ibn");
+    set_space(&c, "k_ibn", "3*, 5");
+    set_space(&c, "e", "3, 6*");
+    set_stage(&c, 1, "forbid", "k5 e6");
+    assert_int_equal(build(&s, &c, 1, &f), SN_OK);
+    assert_true(sn_space_size(&s) == 3.0);
+    const struct sn_op_space *of = &s.stage[0].block[0].of[SN_OP_IBN];
+    assert_true(sn_op_offers(of, 1, 0) && !sn_op_offers(of, 1, 1));
+    sn_arch_baseline(&arch, &s);
+    check_ok(sn_arch_in_space(&arch, &s, &err), &err);
+    arch.stage[0].block[0].k = 5;
+    check_fails(sn_arch_in_space(&arch, &s, &err), &err, SN_ERR_CONFIG,
+                "ibn k5 e6 is not offered");
+    /* the most worth is where it may not be */
+    const struct sn_target device = small_target();
+    struct sn_cost_table *t = malloc(sizeof *t);
+    double value[SN_MAX_OPTIONS] = {0};
+    sn_decisions_make(&d, &s);
+    check_ok(sn_cost_table_make(t, &s, &device, &err), &err);
+    value[d.item[d.k[0][0][SN_OP_IBN]].first + 1] = 2;
+    value[d.item[d.e[0][0][SN_OP_IBN]].first + 1] = 1;
+    check_ok(sn_derive(&arch, &s, &d, t, value, &sn_budget_none, NULL, &err),
+             &err);
+    assert_int_equal(arch.stage[0].block[0].k, 5);
+    assert_int_equal(arch.stage[0].block[0].e, 3);
+    free(t);
 }
 
 static void fails_to_parse(const struct sn_option_table *table, void *base,
@@ -239,12 +392,28 @@ static void rows_have_ranges(void **state)
     assert_null(sn_option_find(stage, "width")->fallback);
 
     sn_option_defaults(&sn_budget_options, &budget);
-    assert_false(budget.latency.set);
+    const struct sn_quantity *latency = &budget.limit[SN_BUDGET_LATENCY];
+    assert_false(latency->set);
     set(&sn_budget_options, &budget, "latency", "50 %");
-    assert_true(budget.latency.set && budget.latency.percent);
-    assert_true(budget.latency.value == 0.5);
+    assert_true(latency->set && latency->percent && latency->value == 0.5);
     set(&sn_budget_options, &budget, "latency", "2 ms");
-    assert_true(!budget.latency.percent && budget.latency.value == 2e-3);
+    assert_true(!latency->percent && latency->value == 2e-3);
+    set(&sn_budget_options, &budget, "weights", "64 KiB");
+    set(&sn_budget_options, &budget, "activations", "25 %");
+    set(&sn_budget_options, &budget, "macs", "1.5 M");
+    struct sn_budget made;
+    sn_budget_make(&made, &budget, &(struct sn_cost){.activations = 4096});
+    assert_true(made.limit[SN_BUDGET_LATENCY] == 2e-3);
+    assert_true(made.limit[SN_BUDGET_WEIGHTS] == 65536);
+    assert_true(made.limit[SN_BUDGET_ACTIVATIONS] == 1024);
+    assert_true(made.limit[SN_BUDGET_MACS] == 1.5e6);
+    set(&sn_budget_options, &budget, "macs", "none");
+    sn_budget_make(&made, &budget, &(struct sn_cost){0});
+    assert_false(sn_budget_has(&made, SN_BUDGET_MACS));
+    for (int i = 0; i < SN_BUDGETS; i++)
+        assert_string_equal(sn_budget_name((sn_budget_kind)i),
+                            sn_budget_options.rows[i].key);
+    fails_to_parse(&sn_budget_options, &budget, "macs", "30", "k, M, G");
     fails_to_parse(&sn_budget_options, &budget, "latency", "0 ms", "more");
 
     sn_option_defaults(&sn_search_options, &search);
@@ -275,6 +444,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(space_of_the_first_configs),
         cmocka_unit_test(stars_default_to_the_ibn),
+        cmocka_unit_test(rules_narrow_all_but_the_baseline),
+        cmocka_unit_test(faults_of_rules_and_kernels),
+        cmocka_unit_test(single_combinations_are_barred),
         cmocka_unit_test(every_fault_is_told_where_it_stands),
         cmocka_unit_test(rows_have_ranges),
     };

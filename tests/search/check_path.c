@@ -30,7 +30,8 @@ static struct lab *lab_make(uint32_t item, int stages)
     random_space(&dice, &lab->space, stages, 3);
     sn_decisions_make(&lab->d, &lab->space);
     check_ok(sn_cost_table_make(&lab->table, &lab->space, &device, &err), &err);
-    sn_cost_range(&lab->table, &lab->space, &lab->lowest, &lab->highest);
+    sn_cost_range(&lab->table, &lab->space, SN_BUDGET_LATENCY, &lab->lowest,
+                  &lab->highest);
     return lab;
 }
 
@@ -327,8 +328,10 @@ static void planted_optimum_is_found(void **state)
         assert_true(end.target == target);
         assert_true(end.expected <= 1.005 * target);
         sn_path_values(&lab->c, lab->odds.p, value);
+        struct sn_budget budget = sn_budget_none;
+        budget.limit[SN_BUDGET_LATENCY] = target;
         check_ok(sn_derive(&derived, &lab->space, &lab->d, &lab->table, value,
-                           target, NULL, &err),
+                           &budget, NULL, &err),
                  &err);
         found += sn_arch_equal(&derived, &planted);
         free(lab);

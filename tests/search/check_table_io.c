@@ -69,8 +69,9 @@ static void values_round_trip(void **state)
             strlen(sn_values_header) + strlen(first) + strlen(second) + 1;
         char *text = malloc(size);
         snprintf(text, size, "%s%s%s", sn_values_header, first, second);
-        check_ok(sn_values_parse(back, &run->space, &run->d, text, "v", &err),
-                 &err);
+        check_ok(
+            sn_values_parse(back, NULL, &run->space, &run->d, text, "v", &err),
+            &err);
         check_same(back, value, (size_t)run->d.total * sizeof *back, "values");
         free(text);
         free(second);
@@ -247,14 +248,14 @@ static void damaged_values_are_refused(void **state)
     struct sn_error err = {0};
     double value[SN_MAX_OPTIONS];
     small_run(run);
-    check_ok(
-        sn_values_parse(value, &run->space, &run->d, small_values, "v", &err),
-        &err);
+    check_ok(sn_values_parse(value, NULL, &run->space, &run->d, small_values,
+                             "v", &err),
+             &err);
     assert_true(value[1] == 0.125 && value[4] == -1.0);
     value[1] = 77.0;
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++)
         check_fails(
-            sn_values_parse(value, &run->space, &run->d,
+            sn_values_parse(value, NULL, &run->space, &run->d,
                             edited(small_values, edits[i].from, edits[i].to),
                             "v.csv", &err),
             &err, SN_ERR_INPUT, edits[i].message);
@@ -263,7 +264,7 @@ static void damaged_values_are_refused(void **state)
         memcpy(text, small_values, n);
         text[n] = '\0';
         assert_int_equal(
-            sn_values_parse(value, &run->space, &run->d, text, "v", NULL),
+            sn_values_parse(value, NULL, &run->space, &run->d, text, "v", NULL),
             SN_ERR_INPUT);
     }
     assert_true(value[1] == 77.0);

@@ -50,15 +50,16 @@ static inline void random_block(struct dice *d, struct sn_block_space *b)
     b->n_op = dice_roll(d, 1, 2);
     b->op[0] = (sn_block_op)dice_roll(d, 0, 1);
     b->op[1] = b->op[0] == SN_OP_IBN ? SN_OP_FUSED : SN_OP_IBN;
-    b->star_op = dice_roll(d, 0, b->n_op - 1);
     for (int i = 0; i < b->n_op; i++) {
         struct sn_op_space *of = &b->of[b->op[i]];
         of->n_k = dice_roll(d, 1, 2);
         of->n_e = dice_roll(d, 1, 2);
         dice_subset(d, of->k, of->n_k, kernels, 3);
         dice_subset(d, of->e, of->n_e, expansions, 4);
-        of->star_k = dice_roll(d, 0, of->n_k - 1);
-        of->star_e = dice_roll(d, 0, of->n_e - 1);
+        if (i == 0 || dice_roll(d, 0, 1))
+            b->star =
+                (struct sn_block){b->op[i], of->k[dice_roll(d, 0, of->n_k - 1)],
+                                  of->e[dice_roll(d, 0, of->n_e - 1)]};
     }
 }
 
@@ -81,7 +82,7 @@ static inline void random_space(struct dice *d, struct sn_space *space,
         s->stride = dice_roll(d, 1, 2);
         s->n_depth = dice_roll(d, 1, max_depth);
         dice_subset(d, s->depth, s->n_depth, depths, max_depth);
-        s->star_depth = dice_roll(d, 0, s->n_depth - 1);
+        s->star_depth = s->depth[dice_roll(d, 0, s->n_depth - 1)];
         for (int ib = 0; ib < s->depth[s->n_depth - 1]; ib++)
             random_block(d, &s->block[ib]);
     }
@@ -116,6 +117,28 @@ static inline void random_choice(struct dice *dice,
 {
     for (int id = 0; id < d->count; id++)
         choice[id] = dice_roll(dice, 0, d->item[id].n - 1);
+}
+
+/* What derivation makes largest: the sum of the values of a net's options. */
+static inline double net_worth(const struct sn_space *space,
+                               const struct sn_decisions *d,
+                               const double *value, const int *choice)
+{
+    double worth = 0.0;
+    for (int is = 0; is < space->n_stages; is++) {
+        const struct sn_stage_space *s = &space->stage[is];
+        const int i = choice[d->depth[is]];
+        worth += value[d->item[d->depth[is]].first + i];
+        for (int ib = 0; ib < s->depth[i]; ib++) {
+            const int io = choice[d->op[is][ib]];
+            const sn_block_op op = s->block[ib].op[io];
+            const int k = d->k[is][ib][op], e = d->e[is][ib][op];
+            worth += value[d->item[d->op[is][ib]].first + io] +
+                     value[d->item[k].first + choice[k]] +
+                     value[d->item[e].first + choice[e]];
+        }
+    }
+    return worth;
 }
 
 /* An accelerator on which small nets spill. */
