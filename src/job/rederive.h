@@ -6,6 +6,7 @@
  * description is not needed. */
 
 #include "job/result.h"
+#include "search/derive.h"
 
 enum { SN_REDERIVE_MAX = 32 }; /* latencies of one call */
 
