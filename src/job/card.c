@@ -70,10 +70,11 @@ static void add_measured(struct sn_text *out, const struct sn_job_result *r)
                 "warning  the net takes %.0f %% %s than predicted: measure and "
                 "fit anew (supernet measure, fit)\n",
                 100 * (off < 0 ? -off : off), off < 0 ? "less" : "more");
-    if (r->budget > 0 && r->searched)
+    const double limit = r->budget.limit[SN_BUDGET_LATENCY];
+    if (sn_budget_has(&r->budget, SN_BUDGET_LATENCY) && r->searched)
         sn_text_add(out, "%-8s or: supernet derive %s --latency '%s'\n", "",
                     r->dir,
-                    sn_text_time(budget, sizeof budget, r->budget / (1 + off)));
+                    sn_text_time(budget, sizeof budget, limit / (1 + off)));
 }
 
 static void add_budget(struct sn_text *out, const struct sn_job_result *r)
