@@ -134,7 +134,8 @@ static sn_status find_doubles(struct sn_inspection *it, struct look *look,
         const struct sn_entry *b = &it->catalog.entry[look[i].entry];
         if (a->label == SN_UNLABELLED || b->label == SN_UNLABELLED)
             continue;
-        if (strcmp(it->catalog.names + a->name, it->catalog.names + b->name))
+        if (strcmp(it->catalog.names + a->name, it->catalog.names + b->name) !=
+            0)
             text[0] = '\0';
         else
             snprintf(text, sizeof text, "listed in lines %d and %d", a->line,

@@ -181,6 +181,7 @@ static sn_status explain(struct sn_explanation *x, struct sn_finished *s,
 {
     SN_TRY(sn_finished_open(s, run, err));
     const size_t rows = rows_of(&s->space);
+    SN_CHECK(rows > 0);
     x->item = calloc(rows, sizeof *x->item);
     if (!x->item)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for %zu options", rows);
