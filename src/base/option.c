@@ -126,7 +126,7 @@ static sn_status parse_count(const struct sn_option *o, const char *text,
 static sn_status parse_quantity(const struct sn_option *o, const char *text,
                                 struct sn_quantity *q, struct sn_error *err)
 {
-    const struct sn_unit *units = sn_option_units(o->type);
+    const struct sn_option_unit *units = sn_option_units(o->type);
     char want[EXPECTED_MAX];
     sn_option_expected(o, want, sizeof want);
     const size_t n = number_length(text);
@@ -140,16 +140,16 @@ static sn_status parse_quantity(const struct sn_option *o, const char *text,
                        text, want);
 
     const bool percent = o->allow_percent && strcmp(unit, "%") == 0;
-    const struct sn_unit *u = percent ? &sn_option_percent : units;
+    const struct sn_option_unit *u = percent ? &sn_option_percent : units;
     while (!percent && u->name && strcmp(u->name, unit) != 0)
         u++;
     if (!u->name)
         return sn_fail(err, SN_ERR_CONFIG,
                        "'%s' has no known unit; expected %s", text, want);
-    const struct sn_quantity found = {.set = true,
-                                      .percent = percent,
-                                      .value =
-                                          sn_unit_value(u, strtod(text, NULL))};
+    const struct sn_quantity found = {
+        .set = true,
+        .percent = percent,
+        .value = sn_option_unit_value(u, strtod(text, NULL))};
     const bool ranged = o->min <= o->max && !found.percent;
     if (!isfinite(found.value) ||
         !(ranged ? in_range(o, found.value) : found.value > 0))

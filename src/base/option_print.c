@@ -11,36 +11,34 @@
 #include "base/option_internal.h"
 #include "base/text.h"
 
-static const struct sn_unit time_units[] = {
+static const struct sn_option_unit time_units[] = {
     {"us", 1e6, true},  {"ms", 1e3, true},  {"s", 1, false},
     {"min", 60, false}, {"h", 3600, false}, {NULL, 0, false}};
-static const struct sn_unit size_units[] = {{"B", 1, false},
-                                            {"KiB", 0x1p10, false},
-                                            {"MiB", 0x1p20, false},
-                                            {"GiB", 0x1p30, false},
-                                            {NULL, 0, false}};
-static const struct sn_unit frequency_units[] = {{"Hz", 1, false},
-                                                 {"kHz", 1e3, false},
-                                                 {"MHz", 1e6, false},
-                                                 {"GHz", 1e9, false},
-                                                 {NULL, 0, false}};
-static const struct sn_unit amount_units[] = {{"k", 1e3, false},
-                                              {"M", 1e6, false},
-                                              {"G", 1e9, false},
-                                              {NULL, 0, false}};
-const struct sn_unit sn_option_percent = {"%", 100, true};
+static const struct sn_option_unit size_units[] = {{"B", 1, false},
+                                                   {"KiB", 0x1p10, false},
+                                                   {"MiB", 0x1p20, false},
+                                                   {"GiB", 0x1p30, false},
+                                                   {NULL, 0, false}};
+static const struct sn_option_unit frequency_units[] = {{"Hz", 1, false},
+                                                        {"kHz", 1e3, false},
+                                                        {"MHz", 1e6, false},
+                                                        {"GHz", 1e9, false},
+                                                        {NULL, 0, false}};
+static const struct sn_option_unit amount_units[] = {
+    {"k", 1e3, false}, {"M", 1e6, false}, {"G", 1e9, false}, {NULL, 0, false}};
+const struct sn_option_unit sn_option_percent = {"%", 100, true};
 
-double sn_unit_value(const struct sn_unit *u, double number)
+double sn_option_unit_value(const struct sn_option_unit *u, double number)
 {
     return u->divides ? number / u->factor : number * u->factor;
 }
 
-double sn_unit_number(const struct sn_unit *u, double value)
+double sn_option_unit_number(const struct sn_option_unit *u, double value)
 {
     return u->divides ? value * u->factor : value / u->factor;
 }
 
-const struct sn_unit *sn_option_units(enum sn_option_type type)
+const struct sn_option_unit *sn_option_units(enum sn_option_type type)
 {
     return type == SN_OPT_TIME     ? time_units
            : type == SN_OPT_SIZE   ? size_units
@@ -102,15 +100,15 @@ static const char *name_of(const struct sn_option *o, int value)
 /* The shortest number that in this unit reads back as exactly `value`.  False
  * when there is none; then it is the nearest. */
 static bool print_in_unit(char *buf, size_t size, double value,
-                          const struct sn_unit *u)
+                          const struct sn_option_unit *u)
 {
     for (int digits = 1; digits <= 17; digits++) {
         char rounded[40];
         snprintf(rounded, sizeof rounded, "%.*g", digits,
-                 sn_unit_number(u, value));
+                 sn_option_unit_number(u, value));
         const double back = strtod(rounded, NULL);
         sn_text_real(buf, size, back);
-        if (sn_unit_value(u, back) == value)
+        if (sn_option_unit_value(u, back) == value)
             return true;
     }
     return false;
@@ -123,13 +121,15 @@ static void print_quantity(const struct sn_option *o,
                            const struct sn_quantity *q, char *buf, size_t size)
 {
     char number[40];
-    const struct sn_unit *units = sn_option_units(o->type), *fitting = units;
-    while (fitting[1].name && sn_unit_number(&fitting[1], fabs(q->value)) >= 1)
+    const struct sn_option_unit *units = sn_option_units(o->type),
+                                *fitting = units;
+    while (fitting[1].name &&
+           sn_option_unit_number(&fitting[1], fabs(q->value)) >= 1)
         fitting++;
     if (q->percent)
         units = fitting = &sn_option_percent;
 
-    const struct sn_unit *u = fitting;
+    const struct sn_option_unit *u = fitting;
     bool exact = print_in_unit(number, sizeof number, q->value, u);
     while (!exact && u > units)
         exact = print_in_unit(number, sizeof number, q->value, --u);
@@ -284,8 +284,8 @@ static void add_names(struct sn_text *t, const struct sn_option *o)
 
 static void add_units(struct sn_text *t, const struct sn_option *o)
 {
-    const struct sn_unit *units = sn_option_units(o->type);
-    for (const struct sn_unit *u = units; u->name; u++)
+    const struct sn_option_unit *units = sn_option_units(o->type);
+    for (const struct sn_option_unit *u = units; u->name; u++)
         sn_text_add(t, "%s%s", u == units ? "" : ", ", u->name);
     sn_text_add(t, "%s", o->allow_percent ? ", %" : "");
 }

@@ -66,7 +66,7 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 }
 
 /* Rows of x that output rows [first, next) read. */
-static void slide_x(const struct sn_stage *s, const struct sn_unit *unit,
+static void slide_x(const struct sn_stage *s, const struct sn_work *unit,
                     struct sn_band *x, int in, int first, int next)
 {
     const struct sn_window *w = &s->window;
@@ -75,7 +75,7 @@ static void slide_x(const struct sn_stage *s, const struct sn_unit *unit,
 }
 
 static struct sn_band x_band(const struct sn_stage *s,
-                             const struct sn_unit *unit)
+                             const struct sn_work *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load,
                         s->pairs ? SN_BF16 : SN_REAL,
@@ -83,7 +83,7 @@ static struct sn_band x_band(const struct sn_stage *s,
 }
 
 static struct bands make_bands(const struct sn_stage *s,
-                               const struct sn_unit *unit)
+                               const struct sn_work *unit)
 {
     const int dy_rows = sn_stage_dy_rows(s, s->step);
     const struct sn_scratch *scratch = unit->scratch;
@@ -136,7 +136,7 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
     sn_stage_multiply(s, k, &p);
 }
 
-static void fwd(struct sn_stage *s, const struct sn_unit *unit)
+static void fwd(struct sn_stage *s, const struct sn_work *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
     const struct sn_window *w = &s->window;
@@ -262,7 +262,7 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
 }
 
 /* Everything that output rows [first, next) of image `in` bring. */
-static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
+static void bwd_rows(struct sn_stage *s, const struct sn_work *unit,
                      struct bands *b, int in, int first, int next, bool opens)
 {
     const struct sn_window *w = &s->window;
@@ -283,7 +283,7 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
                    (ptrdiff_t)(end - top) * w->w);
 }
 
-static void bwd(struct sn_stage *s, const struct sn_unit *unit)
+static void bwd(struct sn_stage *s, const struct sn_work *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
     struct bands b = make_bands(s, unit);

@@ -25,14 +25,14 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 }
 
 static struct sn_band x_band(const struct sn_stage *s,
-                             const struct sn_unit *unit)
+                             const struct sn_work *unit)
 {
     return sn_band_make(s->in, sn_tensor_load, unit->scratch->load, SN_REAL,
                         sn_stage_x_rows(s, s->step), 0, s->in->ld);
 }
 
 static struct sn_band dy_band(const struct sn_stage *s,
-                              const struct sn_unit *unit)
+                              const struct sn_work *unit)
 {
     return sn_band_make(s->out, sn_tensor_load_grad, unit->scratch->grad,
                         SN_REAL, sn_stage_dy_rows(s, s->step), 0, s->out->ld);
@@ -43,7 +43,7 @@ typedef struct sn_rows rows_fn(const struct sn_tensor *t, ptrdiff_t pixel);
 
 /* Has the band hold rows [first, next) of image `in`: where they lie, `rows` of
  * its tensor, unless something is pending on them. */
-static void slide(struct sn_band *b, const struct sn_unit *unit, rows_fn *rows,
+static void slide(struct sn_band *b, const struct sn_work *unit, rows_fn *rows,
                   int in, int first, int next)
 {
     const struct sn_tensor *t = b->t;
@@ -70,7 +70,7 @@ static struct sn_ahead ahead_of(const struct sn_tensor *t, rows_fn *rows,
 /* What output rows [first, next) read of x: the rows that the band then
  * holds. */
 static struct sn_window slide_x(const struct sn_stage *s,
-                                const struct sn_unit *unit, struct sn_band *x,
+                                const struct sn_work *unit, struct sn_band *x,
                                 int in, int first, int next)
 {
     const struct sn_window *w = &s->window;
@@ -92,7 +92,7 @@ static struct sn_window slide_x(const struct sn_stage *s,
 
 /* Where the kernel writes what goes to `to`, which takes sn_real alone: there,
  * or in scratch, from where deliver() brings it. */
-static struct sn_rows work_place(const struct sn_unit *unit, struct sn_rows to,
+static struct sn_rows work_place(const struct sn_work *unit, struct sn_rows to,
                                  int adds)
 {
     if (to.form == SN_REAL && !adds)
@@ -100,7 +100,7 @@ static struct sn_rows work_place(const struct sn_unit *unit, struct sn_rows to,
     return sn_reals(unit->scratch->dx, to.p);
 }
 
-static void deliver(const struct sn_unit *unit, struct sn_rows to,
+static void deliver(const struct sn_work *unit, struct sn_rows to,
                     struct sn_rows from, int adds, int c, ptrdiff_t pixels)
 {
     if (from.at != to.at)
@@ -108,7 +108,7 @@ static void deliver(const struct sn_unit *unit, struct sn_rows to,
 }
 
 /* y rows of `win`, from `pixel` on */
-static void forward(const struct sn_stage *s, const struct sn_unit *unit,
+static void forward(const struct sn_stage *s, const struct sn_work *unit,
                     const struct sn_band *x, const struct sn_window *win,
                     ptrdiff_t pixel)
 {
@@ -121,7 +121,7 @@ static void forward(const struct sn_stage *s, const struct sn_unit *unit,
     sn_stage_wrote(s, unit, pixel, pixels);
 }
 
-static void fwd(struct sn_stage *s, const struct sn_unit *unit)
+static void fwd(struct sn_stage *s, const struct sn_work *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
     const struct sn_window *w = &s->window;
@@ -140,7 +140,7 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
 }
 
 /* dx of rows [first, next) of image `in` */
-static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
+static void data_grad(const struct sn_stage *s, const struct sn_work *unit,
                       const struct sn_band *dy, int in, int first, int next)
 {
     struct sn_tensor *x = s->in;
@@ -174,7 +174,7 @@ static void data_grad(const struct sn_stage *s, const struct sn_unit *unit,
 }
 
 /* Everything that output rows [first, next) of image `in` bring. */
-static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
+static void bwd_rows(struct sn_stage *s, const struct sn_work *unit,
                      struct sn_band *x, struct sn_band *dy, int in, int first,
                      int next)
 {
@@ -199,7 +199,7 @@ static void bwd_rows(struct sn_stage *s, const struct sn_unit *unit,
         data_grad(s, unit, dy, in, first * stride, end);
 }
 
-static void bwd(struct sn_stage *s, const struct sn_unit *unit)
+static void bwd(struct sn_stage *s, const struct sn_work *unit)
 {
     const struct sn_images images = sn_unit_images(s, unit);
     struct sn_band x = x_band(s, unit), dy = dy_band(s, unit);

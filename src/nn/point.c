@@ -144,7 +144,7 @@ static struct tile tile_at(const struct sn_stage *s, ptrdiff_t pixel,
 
 /* x of a tile, in scratch unless it lies as it is wanted: in sn_real, or in
  * `form` where products take pairs. */
-static struct sn_rows x_of(const struct sn_stage *s, const struct sn_unit *unit,
+static struct sn_rows x_of(const struct sn_stage *s, const struct sn_work *unit,
                            const struct tile *at, sn_form form)
 {
     const struct sn_rows x = {unit->scratch->load, s->in->ld, form};
@@ -160,7 +160,7 @@ struct dy {
     struct sn_rows pixels, pairs;
 };
 
-static struct dy dy_of(const struct sn_stage *s, const struct sn_unit *unit,
+static struct dy dy_of(const struct sn_stage *s, const struct sn_work *unit,
                        const struct tile *at)
 {
     const struct sn_tensor *y = s->out;
@@ -183,7 +183,7 @@ static struct dy dy_of(const struct sn_stage *s, const struct sn_unit *unit,
     return dy;
 }
 
-static void fwd(struct sn_stage *s, const struct sn_unit *unit)
+static void fwd(struct sn_stage *s, const struct sn_work *unit)
 {
     const struct sn_kernels *k = unit->k;
     const ptrdiff_t last = sn_unit_pixel(s->in, unit->u + 1);
@@ -195,7 +195,7 @@ static void fwd(struct sn_stage *s, const struct sn_unit *unit)
     }
 }
 
-static void bwd_tile(struct sn_stage *s, const struct sn_unit *unit,
+static void bwd_tile(struct sn_stage *s, const struct sn_work *unit,
                      const struct tile *at, bool opens)
 {
     const struct sn_kernels *k = unit->k;
@@ -209,7 +209,7 @@ static void bwd_tile(struct sn_stage *s, const struct sn_unit *unit,
     sn_stage_added(s, unit, at->pixel, at->count);
 }
 
-static void bwd(struct sn_stage *s, const struct sn_unit *unit)
+static void bwd(struct sn_stage *s, const struct sn_work *unit)
 {
     const ptrdiff_t first = sn_unit_pixel(s->in, unit->u);
     const ptrdiff_t last = sn_unit_pixel(s->in, unit->u + 1);

@@ -89,7 +89,7 @@ static void run_units(struct sn_stage *s, const struct sn_pass *pass,
     const int units = sn_unit_count(s->in->n);
 #pragma omp parallel for schedule(static)
     for (int u = 0; u < units; u++) {
-        const struct sn_unit unit = {.u = u,
+        const struct sn_work unit = {.u = u,
                                      .k = pass->k,
                                      .scratch =
                                          &pass->scratch[omp_get_thread_num()],

@@ -6,7 +6,7 @@
 #include "nn/stage.h"
 
 /* One unit of one pass, on the thread that runs it. */
-struct sn_unit {
+struct sn_work {
     int u;
     const struct sn_kernels *k;
     const struct sn_scratch *scratch;
@@ -14,7 +14,7 @@ struct sn_unit {
     bool weights; /* this stage's weight gradient is wanted */
 };
 
-typedef void sn_stage_unit_fn(struct sn_stage *s, const struct sn_unit *unit);
+typedef void sn_stage_unit_fn(struct sn_stage *s, const struct sn_work *unit);
 
 struct sn_stage_way {
     /* Settles s->step, raises the need of scratch. */
@@ -37,7 +37,7 @@ struct sn_images {
 };
 
 static inline struct sn_images sn_unit_images(const struct sn_stage *s,
-                                              const struct sn_unit *unit)
+                                              const struct sn_work *unit)
 {
     const int n = s->in->n;
     return (struct sn_images){sn_unit_first(n, unit->u),
@@ -58,7 +58,7 @@ static inline int sn_stage_dy_rows(const struct sn_stage *s, int rows)
 
 /* Where the unit's weight gradient goes: [rows, cols] of the weight. */
 static inline sn_real *sn_unit_slot(const struct sn_stage *s,
-                                    const struct sn_unit *unit)
+                                    const struct sn_work *unit)
 {
     return s->slots + (size_t)unit->u * s->slot_values;
 }
@@ -72,7 +72,7 @@ static inline int sn_stage_adds(const struct sn_stage *s)
 /* The epilogues, of `count` pixels from `pixel` on; the last of several stages
  * that write the same does their work. */
 static inline void sn_stage_wrote(const struct sn_stage *s,
-                                  const struct sn_unit *unit, ptrdiff_t pixel,
+                                  const struct sn_work *unit, ptrdiff_t pixel,
                                   ptrdiff_t count)
 {
     if (!s->out_more)
@@ -80,7 +80,7 @@ static inline void sn_stage_wrote(const struct sn_stage *s,
 }
 
 static inline void sn_stage_added(const struct sn_stage *s,
-                                  const struct sn_unit *unit, ptrdiff_t pixel,
+                                  const struct sn_work *unit, ptrdiff_t pixel,
                                   ptrdiff_t count)
 {
     if (!s->in_more)
