@@ -95,6 +95,22 @@ bool sn_file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+bool sn_path_cache(char *buf, size_t size, const char *name)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char dir[PATH_BYTES];
+    buf[0] = '\0';
+    if (cache && *cache == '/') {
+        if (!sn_path_join(dir, sizeof dir, cache, "supernet"))
+            return false;
+    } else if (!home || *home != '/' ||
+               !sn_path_join(dir, sizeof dir, home, ".cache/supernet")) {
+        return false;
+    }
+    return sn_dir_make(dir, NULL) == SN_OK &&
+           sn_path_join(buf, size, dir, name);
+}
+
 /* The nearest name to `word` in an open folder, into buf; "" for none. */
 static void nearest_entry(DIR *folder, const char *word, char *buf, size_t size)
 {

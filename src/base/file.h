@@ -28,6 +28,11 @@ void sn_path_hint(char *buf, size_t size, const char *path);
 
 bool sn_file_exists(const char *path);
 
+/* Where a file of this name is kept that can be made again: below
+ * $XDG_CACHE_HOME/supernet, else ~/.cache/supernet, which is made.  False where
+ * there is no such place. */
+bool sn_path_cache(char *buf, size_t size, const char *name);
+
 /* Makes a folder and those above it.  Fine when it is there already.
  * SN_ERR_OUTPUT. */
 sn_status sn_dir_make(const char *path, struct sn_error *err);

@@ -77,6 +77,8 @@ static void add_edits(struct sn_text *t, const struct sn_advice *a)
     sn_arch_summary(&a->arch, net, sizeof net);
     sn_text_add(t, "net      %s\ntarget   %s, %d channels at once\n", net,
                 sn_target_name(&a->target), sn_target_lanes(&a->target));
+    if (*a->reach)
+        sn_text_add(t, "note     %s\n", a->reach);
     sn_text_add(t, "%-7s %-44s %9s %10s %10s %10s\n", "edit", "", "saves",
                 "latency", "weights", "live");
     for (int i = 0; i < a->n; i++)

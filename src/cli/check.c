@@ -127,6 +127,8 @@ static void add_range(struct sn_text *t, const struct check *k)
                     sn_text_time(a, sizeof a, p->lowest),
                     sn_text_time(b, sizeof b, p->highest),
                     sn_target_name(&k->config.device));
+    if (*p->reach)
+        sn_text_add(t, "%-8s %s\n", "note", p->reach);
     sn_text_add(t, "%-8s %s, %s MACs, %s params\n", "baseline",
                 sn_text_time(a, sizeof a, p->baseline_cost.seconds),
                 sn_text_count(b, sizeof b, p->baseline_cost.macs),

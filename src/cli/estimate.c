@@ -1,7 +1,6 @@
 /* supernet estimate: what a net costs on a device, part by part. */
 
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +8,7 @@
 #include "cli/cli.h"
 #include "job/target_file.h"
 #include "search/layers.h"
+#include "search/reach.h"
 
 struct estimate {
     struct sn_arch arch;
@@ -51,21 +51,50 @@ static void add_part(struct sn_text *t, const struct sn_net_part *p, int width,
     add_cost(t, &p->cost, all);
 }
 
+/* The parts whose prices are guesses, each with the feature that is furthest
+ * from what was measured. */
+static void add_outside(struct sn_text *t, const struct sn_net_parts *parts)
+{
+    bool first = true;
+    for (int i = 0; i < parts->count; i++) {
+        if (!parts->item[i].outside)
+            continue;
+        sn_text_add(t, "%s%s (%s)",
+                    first ? "note     outside of what was measured: " : ", ",
+                    parts->item[i].name, parts->item[i].outside);
+        first = false;
+    }
+    if (!first)
+        sn_text_add(t, "\n");
+}
+
+/* An npu has no batch. */
+static int batch_of(const struct estimate *e)
+{
+    return e->target.batch > 1 ? e->target.batch : 1;
+}
+
 static void add_table(struct sn_text *t, const struct estimate *e)
 {
     const struct sn_net_parts *parts = &e->parts;
     const int width = longest_name(parts);
     char net[256];
     sn_arch_summary(&e->arch, net, sizeof net);
-    sn_text_add(t, "net      %s\ntarget   %s, batch 1\n", net,
-                sn_target_name(&e->target));
+    sn_text_add(t, "net      %s\ntarget   %s, batch %d\n", net,
+                sn_target_name(&e->target), batch_of(e));
     sn_text_add(t, "%-*s %-9s %-11s %4s %8s %8s %7s %8s %8s\n", width, "part",
                 "op", "input", "cout", "latency", "share", "MACs", "weights",
                 "live");
     for (int i = 0; i < parts->count; i++)
         add_part(t, &parts->item[i], width, parts->total.seconds);
+    if (parts->constant != 0) {
+        const struct sn_cost beside = {.seconds = parts->constant};
+        sn_text_add(t, "%-*s %-9s %-11s %4s", width, "beside", "", "", "");
+        add_cost(t, &beside, parts->total.seconds);
+    }
     sn_text_add(t, "%-*s %-9s %-11s %4s", width, "all", "", "", "");
     add_cost(t, &parts->total, parts->total.seconds);
+    add_outside(t, parts);
 }
 
 /* ---- JSON ---- */
@@ -83,10 +112,11 @@ static json_t *part_json(const struct sn_net_part *p, double all)
 {
     char op[SN_OPERATOR_TEXT];
     json_t *o = cost_json(&p->cost);
-    json_t *is = json_pack("{s:s, s:s, s:[i,i,i], s:i, s:f}", "part", p->name,
-                           "op", sn_operator_text(op, &p->op), "input", p->op.h,
-                           p->op.w, p->op.cin, "cout", p->op.cout, "share",
-                           p->cost.seconds / all);
+    json_t *is =
+        json_pack("{s:s, s:s, s:[i,i,i], s:i, s:f, s:s?}", "part", p->name,
+                  "op", sn_operator_text(op, &p->op), "input", p->op.h, p->op.w,
+                  p->op.cin, "cout", p->op.cout, "share", p->cost.seconds / all,
+                  "outside", p->outside);
     json_object_update(is, o);
     json_decref(o);
     return is;
@@ -101,7 +131,8 @@ static char *estimate_json(const struct estimate *e)
         json_array_append_new(list,
                               part_json(&parts->item[i], parts->total.seconds));
     json_object_set_new(o, "target", json_string(sn_target_name(&e->target)));
-    json_object_set_new(o, "batch", json_integer(1));
+    json_object_set_new(o, "batch", json_integer(batch_of(e)));
+    json_object_set_new(o, "beside_ms", json_real(1e3 * parts->constant));
     json_object_set_new(o, "arch", arch ? json_string(arch) : NULL);
     json_object_set_new(o, "parts", list);
     char *text =
@@ -117,6 +148,7 @@ static sn_status estimate(struct estimate *e, const struct sn_cli *a,
                           struct sn_error *err)
 {
     struct sn_text t = {0};
+    char reach[SN_REACH_TEXT];
     struct stat st;
     const bool run = stat(a->operand, &st) == 0 && S_ISDIR(st.st_mode);
     if (!a->target && !run)
@@ -129,12 +161,8 @@ static sn_status estimate(struct estimate *e, const struct sn_cli *a,
     if (!a->target)
         SN_TRY(sn_target_of_run(&e->target, a->operand, err));
     e->target.act = e->arch.act;
+    SN_TRY(sn_arch_reach(reach, &e->arch, &e->target, err));
     sn_net_parts(&e->parts, &e->arch, &e->target);
-    if (isnan(e->parts.total.seconds))
-        return sn_fail(err, SN_ERR_INPUT,
-                       "%s: the device was not measured on all that the net "
-                       "is made of",
-                       a->target ? a->target : a->operand);
     if (a->json)
         return sn_cli_print_owned(estimate_json(e), err);
     add_table(&t, e);

@@ -1,6 +1,7 @@
 /* supernet target plot: what channels cost on a device. */
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,11 @@ static sn_status plot(struct plot *p, const struct sn_cli *a,
                                    .stride = 1};
     SN_TRY(sn_target_read(&p->target, a->operand, err));
     sn_landscape_make(&p->land, &p->target, &op, MOST);
+    if (isnan(p->land.raw.seconds[0]))
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: nothing was measured of conv, whose channels are "
+                       "to be swept",
+                       a->operand);
     name_file(p, a);
     char *text = draw(p);
     if (!text)

@@ -33,9 +33,11 @@ static sn_status read_config(struct sn_advice *a, struct sn_job_config *c,
         rc = sn_job_data(&data, c, NULL, err);
     if (rc == SN_OK)
         rc = sn_job_space(space, c, data.train.c, data.classes, err);
-    if (rc == SN_OK) {
+    if (rc == SN_OK)
         sn_arch_baseline(&a->arch, space);
+    if (rc == SN_OK && !q->target) {
         a->target = c->device;
+        c->device.estimator = NULL; /* it is a's now */
     }
     sn_dataset_release(&data);
     sn_job_config_release(c);
@@ -105,11 +107,10 @@ static sn_status make(struct sn_advice *a, const struct sn_advice_request *q,
     struct sn_budget budget;
     if (q->target)
         SN_TRY(sn_target_read(&a->target, q->target, err));
-    const struct sn_target given = a->target;
     SN_TRY(read_net(a, q, err));
-    if (q->target)
-        a->target = given;
+    a->target.act = a->arch.act;
     a->by = q->by;
+    SN_TRY(sn_arch_reach(a->reach, &a->arch, &a->target, err));
     a->edited = a->arch;
     sn_arch_cost(&a->before, &a->arch, &a->target);
     SN_TRY(read_budget(&budget, q, &a->before, err));
@@ -132,6 +133,7 @@ sn_status sn_advice_make(struct sn_advice *a, const struct sn_advice_request *q,
 
 void sn_advice_release(struct sn_advice *a)
 {
+    sn_target_release(&a->target);
     free(a->edit);
     a->edit = NULL;
     a->n = 0;

@@ -5,6 +5,7 @@
 
 #include "job/options.h"
 #include "search/advise.h"
+#include "search/reach.h"
 
 struct sn_advice_request {
     const char *net;    /* an arch text, a model, a run directory, a config */
@@ -19,7 +20,8 @@ struct sn_advice_request {
 
 struct sn_advice {
     struct sn_arch arch, edited;
-    struct sn_target target;
+    struct sn_target target;   /* owned */
+    char reach[SN_REACH_TEXT]; /* what was not measured of `arch`, or "" */
     sn_budget_kind by;
     struct sn_cost before, after; /* of arch, of edited */
     struct sn_edit *edit;         /* [n] owned; each by itself */

@@ -62,8 +62,9 @@ static sn_status only_word(const struct fitting *f, word_fn *word,
     char *list = sn_text_take(&t);
     const sn_status rc = sn_fail(
         f->err, SN_ERR_CONFIG,
-        "%s: found rows of several %ss, expected one: pick it with --%s (%s)",
-        f->request->path[0], what, what, list ? list : "...");
+        "%s: found rows of several %ss, expected one: pick it with --%s, in a "
+        "config with [target] %s (%s)",
+        f->request->path[0], what, what, what, list ? list : "...");
     free(list);
     return rc;
 }

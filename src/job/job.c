@@ -254,10 +254,12 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
                           sn_text_time(low, sizeof low, p->lowest),
                           sn_text_time(high, sizeof high, p->highest),
                           sn_target_name(&j->config.device)));
-    SN_TRY(sn_job_say(
-        j, err, "%-8s %s; the baseline takes %s", "budget",
-        sn_job_plan_budget(budget, &p->budget),
-        sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
+    if (*p->reach)
+        SN_TRY(sn_job_say(j, err, "%-8s %s", "note", p->reach));
+    SN_TRY(
+        sn_job_say(j, err, "%-8s %s; the baseline takes %s", "budget",
+                   sn_job_plan_budget(budget, &p->budget),
+                   sn_text_time(base, sizeof base, p->baseline_cost.seconds)));
     char again[SN_AGAIN_TEXT];
     SN_TRY(sn_job_say(j, err, "%-8s %s", "training", sn_job_plan_precision(p)));
     return sn_job_say(

@@ -237,35 +237,47 @@ static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
 
 /* ---- what the config names ---- */
 
-/* The file is what `kind` says it is, and of this machine. */
+/* The file is, by its name, what `kind` says it is. */
 static sn_status check_kind(const struct sn_job_config *c, struct sn_error *err)
 {
-    if (c->device.kind == c->target.kind)
-        return c->device.kind == SN_TARGET_CPU
-                   ? sn_target_check_here(&c->device, err)
-                   : SN_OK;
-    if (err)
-        err->text[0] = '\0';
-    return sn_config_fault(c->source, err, "target", "file",
-                           c->target.kind == SN_TARGET_CPU
-                               ? "expected the .est of this machine, as "
-                                 "supernet measure and fit make it"
-                               : "expected the description of an npu");
+    const char *file = c->target.file, *expected = NULL;
+    const bool est = sn_target_is_estimator(file), csv = sn_target_is_csv(file);
+    switch (c->target.kind) {
+    case SN_TARGET_NPU:
+        expected = est || csv ? "the description of an npu" : NULL;
+        break;
+    case SN_TARGET_CPU:
+        expected = est ? NULL
+                       : "the .est of this machine, as supernet measure and "
+                         "fit make it";
+        break;
+    default:
+        expected = est || csv ? NULL
+                              : "an operator CSV (*.csv, *.csv.gz) or the .est "
+                                "of one, as supernet fit makes it";
+    }
+    if (!expected)
+        return SN_OK;
+    return sn_config_fault(c->source, err, "target", "file", "expected %s",
+                           expected);
 }
 
 static sn_status read_target(struct sn_job_config *c, struct sn_error *err)
 {
-    if (sn_file_exists(c->target.file)) {
-        SN_TRY(sn_target_read(&c->device, c->target.file, err));
-        c->device.act = (sn_act)c->space.act;
-        return check_kind(c, err);
-    }
     char hint[256];
-    sn_path_hint(hint, sizeof hint, c->target.file);
     if (err)
         err->text[0] = '\0';
-    return sn_config_fault(c->source, err, "target", "file",
-                           "there is no file %s%s", c->target.file, hint);
+    if (!sn_file_exists(c->target.file)) {
+        sn_path_hint(hint, sizeof hint, c->target.file);
+        return sn_config_fault(c->source, err, "target", "file",
+                               "there is no file %s%s", c->target.file, hint);
+    }
+    SN_TRY(check_kind(c, err));
+    SN_TRY(sn_target_open(&c->device, &c->target, err));
+    c->device.act = (sn_act)c->space.act;
+    return c->target.kind == SN_TARGET_CPU
+               ? sn_target_check_here(&c->device, err)
+               : SN_OK;
 }
 
 static sn_status read_arch(struct sn_job_config *c, struct sn_error *err)

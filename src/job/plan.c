@@ -33,6 +33,7 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
     p->searches = c->search.mode != SN_SEARCH_NONE;
     SN_TRY(sn_job_space(&p->space, c, channels, classes, err));
     sn_decisions_make(&p->decisions, &p->space);
+    SN_TRY(sn_space_reach(p->reach, &p->space, &c->device, err));
     SN_TRY(sn_cost_table_make(&p->cost, &p->space, &c->device, err));
     sn_arch_baseline(&p->baseline, &p->space);
     sn_arch_cost(&p->baseline_cost, &p->baseline, &c->device);

@@ -7,6 +7,7 @@
 #include "job/options.h"
 #include "nn/graph.h"
 #include "search/derive.h"
+#include "search/reach.h"
 
 struct sn_job_plan {
     struct sn_space space;
@@ -19,6 +20,7 @@ struct sn_job_plan {
     struct sn_cost only_cost;
     double lowest, highest; /* attainable latency, seconds */
     struct sn_budget budget;
+    char reach[SN_REACH_TEXT]; /* what was not measured, for people; or "" */
 
     bool bf16;           /* of training, inside of blocks */
     size_t data_bytes;   /* images in memory */

@@ -6,8 +6,19 @@
 #include "search/arch.h"
 #include "target/target.h"
 
-/* Reads a device's file: an npu's description, or an estimator (*.est) of
- * measurements.  SN_ERR_CONFIG; of an estimator SN_ERR_INPUT, SN_ERR_MEMORY. */
+/* Whether a name is that of an estimator (*.est), of an operator CSV. */
+bool sn_target_is_estimator(const char *path);
+bool sn_target_is_csv(const char *path);
+
+/* Opens the device of section [target].  A CSV is fitted, or taken from the
+ * cache of what was fitted before.  SN_ERR_CONFIG; of an estimator or a CSV
+ * SN_ERR_INPUT, SN_ERR_MEMORY. */
+sn_status sn_target_open(struct sn_target *t, const struct sn_target_options *o,
+                         struct sn_error *err);
+
+/* Reads a device's file: an npu's description; an INI file with a section
+ * [target]; an estimator or an operator CSV, which is a table then.  Statuses
+ * of sn_target_open(). */
 sn_status sn_target_read(struct sn_target *t, const char *path,
                          struct sn_error *err);
 

@@ -16,14 +16,6 @@ static const char checksum_key[] = "checksum";
 
 enum { NAME_MAX_BYTES = SN_PARAM_NAME + 16, CHECKSUM_TEXT = 17 };
 
-uint64_t sn_hash(uint64_t hash, const void *data, size_t bytes)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ p[i]) * 0x100000001b3u;
-    return hash;
-}
-
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
     return sn_hash(hash, text, strlen(text) + 1);

@@ -4,12 +4,9 @@
 /* What checkpoints and files of weights have in common: the arrays of a net in
  * a safetensors file, and a checksum over all of it. */
 
+#include "base/hash.h"
 #include "base/safetensors.h"
 #include "nn/params.h"
-
-/* FNV-1a, 64 bits, continued from `hash` (start with SN_HASH_START). */
-#define SN_HASH_START 0xcbf29ce484222325u
-uint64_t sn_hash(uint64_t hash, const void *data, size_t bytes);
 
 /* Adds values[total], one array an entry of `p`, named prefix + its name.  The
  * values are borrowed until commit.  Shapes are what they are elsewhere, in

@@ -2,6 +2,7 @@
 
 #include "search/advise.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -107,6 +108,8 @@ static double price(const struct advisor *a, struct sn_edit *e)
     struct sn_arch edited = *a->arch;
     sn_edit_apply(&edited, e);
     sn_arch_cost(&e->after, &edited, a->target);
+    if (isnan(e->after.seconds))
+        return 0.0; /* of what the device has nothing */
     return sn_cost_of(&a->before, a->by) - sn_cost_of(&e->after, a->by);
 }
 

@@ -26,6 +26,7 @@ static void frame_cost(struct sn_cost *cost, const struct sn_target *target,
                    space->classes);
     sn_target_parts_cost(&tail, &parts);
     sn_cost_add(cost, &tail);
+    cost->seconds += sn_target_constant(target);
 }
 
 static void block_cost(struct sn_cost *cost, const struct sn_target *target,
@@ -57,12 +58,6 @@ static sn_status price_block(struct sn_cost_table *t,
                     sn_space_block(space, is, ib, op, of->k[ik], of->e[ie]);
                 struct sn_cost *c = &t->block[is][ib][op][ik][ie];
                 block_cost(c, target, &shape);
-                if (isnan(c->seconds))
-                    return sn_fail(err, SN_ERR_INPUT,
-                                   "target %s: stage.%d.block.%d may be %s, of "
-                                   "which nothing was measured",
-                                   sn_target_name(target), is + 1, ib + 1,
-                                   sn_block_op_name(op));
                 if (!usable(c))
                     return sn_fail(err, SN_ERR_NUMERIC,
                                    "target %s: stage.%d.block.%d, %s k%d e%d, "

@@ -19,6 +19,9 @@ static void append(struct sn_net_parts *list, const char *prefix,
                  *prefix && *name ? "." : "", name);
         p->op = parts->item[i].op;
         p->cost = parts->item[i].cost;
+        p->unit = parts->item[i].unit;
+        p->outside = parts->item[i].outside;
+        p->beyond = parts->item[i].beyond;
     }
 }
 
@@ -60,6 +63,7 @@ void sn_net_parts(struct sn_net_parts *list, const struct sn_arch *arch,
     }
     sn_target_tail(&parts, target, h, w, c, arch->head, arch->classes);
     append(list, "", &parts);
+    list->constant = sn_target_constant(target);
     sn_arch_cost(&list->total, arch, target);
 }
 

@@ -16,11 +16,15 @@ struct sn_net_part {
                                   * stage.2.block.1.ibn.expand */
     struct sn_operator op;
     struct sn_cost cost;
+    int unit;            /* as in struct sn_target_part */
+    const char *outside; /* NULL: inside of what was measured */
+    double beyond;
 };
 
 struct sn_net_parts {
     int count;
     struct sn_net_part item[SN_NET_PARTS]; /* in order of execution */
+    double constant;                       /* seconds beside all of them */
     struct sn_cost total;                  /* sn_arch_cost()'s, to the bit */
 }; /* about 150 KiB: on the heap, please */
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "target/estimator_internal.h"
 
 static const char *const family_name[SN_FAMILIES] = {
@@ -36,6 +37,32 @@ const char *sn_estimator_dtype(const struct sn_estimator *e)
 bool sn_estimator_has(const struct sn_estimator *e, sn_unit_op op)
 {
     return e->model[op].present;
+}
+
+/* What was measured is known as a range.  A relu is asked for first: where both
+ * ends of a range are measured, what lies between may not be. */
+sn_unit_act sn_estimator_act(const struct sn_estimator *e, sn_unit_op op,
+                             sn_unit_act act)
+{
+    static const sn_unit_act like[SN_UNIT_ACTS][2] = {
+        [SN_UNIT_LINEAR] = {SN_UNIT_LINEAR, SN_UNIT_LINEAR},
+        [SN_UNIT_RELU] = {SN_UNIT_RELU, SN_UNIT_RELU6},
+        [SN_UNIT_RELU6] = {SN_UNIT_RELU, SN_UNIT_RELU6},
+        [SN_UNIT_HSWISH] = {SN_UNIT_HSWISH, SN_UNIT_SWISH},
+        [SN_UNIT_SWISH] = {SN_UNIT_SWISH, SN_UNIT_HSWISH}};
+    const struct sn_class_model *m = &e->model[op];
+    for (int i = 0; i < 2; i++) {
+        const float x = (float)like[act][i];
+        if (m->present && x >= m->low[SN_FEATURE_ACT] &&
+            x <= m->high[SN_FEATURE_ACT])
+            return like[act][i];
+    }
+    return m->present ? SN_UNIT_LINEAR : act;
+}
+
+bool sn_estimator_skips(const struct sn_estimator *e, sn_unit_op op)
+{
+    return e->model[op].present && e->model[op].high[SN_FEATURE_SKIP] > 0.0F;
 }
 
 /* The features, and the logarithm of the predicted microseconds. */
@@ -80,7 +107,7 @@ struct sn_estimate sn_estimator_predict(const struct sn_estimator *e,
     SN_CHECK(m->present);
     found.seconds =
         1e-6 * sn_correct(&e->nets, u, bounded_exp(predict(m, u, x)));
-    for (int i = 1; i < SN_FEATURES; i++) { /* 0 is the prior itself */
+    for (int i = 1; i < SN_FEATURE_SIZES; i++) { /* 0 is the prior itself */
         const double under = (double)(m->low[i] - x[i]);
         const double over = (double)(x[i] - m->high[i]);
         const double beyond = fmax(under, over) / log(2.0);
@@ -113,72 +140,64 @@ void sn_estimator_destroy(struct sn_estimator *e)
     free(e);
 }
 
-/* ---- the hash: FNV-1a over all that predictions depend on ---- */
-
-static uint64_t hash(uint64_t h, const void *data, size_t bytes)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i < bytes; i++)
-        h = (h ^ p[i]) * 0x100000001b3u;
-    return h;
-}
+/* ---- the hash: of all that predictions depend on ---- */
 
 static uint64_t hash_prior(uint64_t h, const struct sn_roofline *r)
 {
     const int shape[] = {r->in_lanes, r->out_lanes, r->pixel_lanes,
                          r->dw_lanes, r->dw_pixels, r->dw_taps,
                          r->pack};
-    h = hash(h, r->us, sizeof r->us);
-    h = hash(h, &r->sharpness, sizeof r->sharpness);
-    h = hash(h, &r->on_chip, sizeof r->on_chip);
-    return hash(h, shape, sizeof shape);
+    h = sn_hash(h, r->us, sizeof r->us);
+    h = sn_hash(h, &r->sharpness, sizeof r->sharpness);
+    h = sn_hash(h, &r->on_chip, sizeof r->on_chip);
+    return sn_hash(h, shape, sizeof shape);
 }
 
 static uint64_t hash_boost(uint64_t h, const struct sn_boost *b)
 {
-    h = hash(h, &b->bias, sizeof b->bias);
+    h = sn_hash(h, &b->bias, sizeof b->bias);
     for (int i = 0; b->root && i < b->root[b->trees]; i++) {
         const struct sn_boost_node *n = &b->node[i];
-        h = hash(h, &n->edge, sizeof n->edge);
-        h = hash(h, &n->column, sizeof n->column);
-        h = hash(h, &n->left, sizeof n->left);
-        h = hash(h, &n->value, sizeof n->value);
+        h = sn_hash(h, &n->edge, sizeof n->edge);
+        h = sn_hash(h, &n->column, sizeof n->column);
+        h = sn_hash(h, &n->left, sizeof n->left);
+        h = sn_hash(h, &n->value, sizeof n->value);
     }
     return h;
 }
 
 static uint64_t hash_correction(uint64_t h, const struct sn_correction *c)
 {
-    h = hash(h, &c->gain, sizeof c->gain);
-    h = hash(h, &c->constant, sizeof c->constant);
-    h = hash(h, &c->offset, sizeof c->offset);
-    h = hash(h, c->share, sizeof c->share);
+    h = sn_hash(h, &c->gain, sizeof c->gain);
+    h = sn_hash(h, &c->constant, sizeof c->constant);
+    h = sn_hash(h, &c->offset, sizeof c->offset);
+    h = sn_hash(h, c->share, sizeof c->share);
     for (int i = 0; i < c->points; i++) {
         const struct sn_unit *u = &c->point[i].unit;
         const int x[] = {(int)u->op, u->cin,      u->cout,   u->h,      u->w,
                          u->k,       u->stride,   u->groups, u->mid,    u->se,
                          u->batch,   (int)u->act, u->skip,   u->expands};
-        h = hash(h, x, sizeof x);
-        h = hash(h, &c->beta[i], sizeof c->beta[i]);
+        h = sn_hash(h, x, sizeof x);
+        h = sn_hash(h, &c->beta[i], sizeof c->beta[i]);
     }
     return h;
 }
 
 uint64_t sn_estimator_hash(const struct sn_estimator *e)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    h = hash(h, e->device, strlen(e->device));
-    h = hash(h, e->dtype, strlen(e->dtype));
+    uint64_t h = SN_HASH_START;
+    h = sn_hash(h, e->device, strlen(e->device));
+    h = sn_hash(h, e->dtype, strlen(e->dtype));
     for (int i = 0; i < SN_UNIT_OPS; i++) {
         const struct sn_class_model *m = &e->model[i];
         if (!m->present)
             continue;
-        h = hash(h, &i, sizeof i);
-        h = hash(h, &m->family, sizeof m->family);
+        h = sn_hash(h, &i, sizeof i);
+        h = sn_hash(h, &m->family, sizeof m->family);
         h = hash_prior(h, &m->prior);
-        h = hash(h, &m->ridge.bias, sizeof m->ridge.bias);
-        h = hash(h, m->ridge.mean,
-                 3 * (size_t)m->ridge.columns * sizeof *m->ridge.mean);
+        h = sn_hash(h, &m->ridge.bias, sizeof m->ridge.bias);
+        h = sn_hash(h, m->ridge.mean,
+                    3 * (size_t)m->ridge.columns * sizeof *m->ridge.mean);
         h = hash_boost(h, &m->boost);
     }
     return hash_correction(h, &e->nets);

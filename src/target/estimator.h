@@ -43,6 +43,15 @@ const char *sn_estimator_dtype(const struct sn_estimator *e);
 /* Whether there is a class for units of this op. */
 bool sn_estimator_has(const struct sn_estimator *e, sn_unit_op op);
 
+/* The activation among those that a class was measured with that stands for
+ * `act`: itself, one that costs the same (relu and relu6, hswish and swish), or
+ * none. */
+sn_unit_act sn_estimator_act(const struct sn_estimator *e, sn_unit_op op,
+                             sn_unit_act act);
+
+/* Whether a class has units that add their input to their output. */
+bool sn_estimator_skips(const struct sn_estimator *e, sn_unit_op op);
+
 /* Predicts a unit whose op there is a class for.  Serial, keeps no state. */
 struct sn_estimate sn_estimator_predict(const struct sn_estimator *e,
                                         const struct sn_unit *u);
@@ -64,6 +73,9 @@ struct sn_fit_rows {
     const double *us;
     int n;
 };
+
+/* Counts up whenever the same rows are fitted to other estimators. */
+enum { SN_FIT_VERSION = 1 };
 
 struct sn_fit_options {
     const char *device, *dtype; /* written into the estimator; cut at 47 */

@@ -6,7 +6,13 @@
 
 #include "target/roofline.h"
 
-enum { SN_FEATURES = 56 };
+enum {
+    SN_FEATURE_ACT = 12, /* sn_unit_act as it is */
+    SN_FEATURE_SKIP = 13,
+    SN_FEATURE_SIZES = 24, /* before: extents, and sums over them; from here on
+                            * how shapes fill lanes and tiles */
+    SN_FEATURES = 56
+};
 
 /* x [SN_FEATURES], every value finite.  The prior's own time is among them. */
 void sn_features(float *x, const struct sn_unit *u, double prior_us);

@@ -5,9 +5,12 @@
  * net cost on it.
  *
  * A net is a stem, blocks and a tail (head, pool, linear layer); each of these
- * is a short list of priced parts: operators on an npu; on a cpu a block is
- * priced as a whole, by an estimator that was fitted to measurements.  The cost
- * of a net is the sum over all parts in order, its peak of live activations the
+ * is a short list of priced parts: operators on an npu; on a cpu and a table a
+ * block is priced as a whole, by an estimator that was fitted to measurements.
+ * Of a table that has no such blocks it is priced by its convolutions, where it
+ * has those; and what it holds only joined (pool and linear layer; convolution
+ * and residual) is priced joined.  The cost of a net is the sum over all parts
+ * in order and what the net costs beside them, its peak of live activations the
  * largest. */
 
 #include "kernels/kernels.h"
@@ -18,13 +21,21 @@ struct sn_estimator;
 
 struct sn_target {
     int kind;          /* enum sn_target_kind */
-    struct sn_npu npu; /* of a cpu the name, and bytes of values and weights */
+    struct sn_npu npu; /* of the others the name, P, bytes of values, weights */
     struct sn_estimator *estimator; /* owned; NULL of an npu */
+    int batch;                      /* images a net takes at a time */
     sn_act act; /* of the nets: measured ones differ by it */
 };
 
 /* This machine by its estimator, which it takes over. */
 void sn_target_cpu(struct sn_target *t, struct sn_estimator *estimator);
+
+/* Any device by its estimator, which it takes over: P, and the batch at which
+ * its nets are priced.  Bytes of values and weights follow from the
+ * estimator's data type: `int8` has 8 bits, `fp16` 16; 32 where it names no
+ * number. */
+void sn_target_table(struct sn_target *t, struct sn_estimator *estimator, int p,
+                     int batch);
 
 /* Takes one that is all zero as well. */
 void sn_target_release(struct sn_target *t);
@@ -34,6 +45,11 @@ struct sn_target_part {
     const char *name; /* expand, depth, ... as weights call it; "": a block */
     struct sn_operator op;
     struct sn_cost cost;
+    /* of measured devices: */
+    int unit;            /* sn_unit_op: the class that prices it */
+    const char *outside; /* the feature furthest outside of what was measured;
+                          * NULL: inside */
+    double beyond;       /* how far: a factor of 2 is 1 */
 };
 
 struct sn_target_parts {
@@ -62,6 +78,9 @@ void sn_target_stem(struct sn_target_parts *parts, const struct sn_target *t,
                     int h, int w, int c, int cout, int stride);
 void sn_target_tail(struct sn_target_parts *parts, const struct sn_target *t,
                     int h, int w, int c, int head, int classes);
+
+/* Seconds that a net takes beside its parts, as whole nets told. */
+double sn_target_constant(const struct sn_target *t);
 
 /* Sums, and the larger peak. */
 void sn_target_parts_cost(struct sn_cost *cost,

@@ -352,10 +352,37 @@ static void names_as_json(void **state)
     assert_true(check_allocation_failed());
 }
 
+static void what_can_be_made_again_has_a_place(void **state)
+{
+    (void)state;
+    char buf[512], want[512], *home = getenv("HOME");
+    char kept[256] = "";
+    if (home)
+        snprintf(kept, sizeof kept, "%s", home);
+    const char *dir = check_dir();
+    setenv("XDG_CACHE_HOME", dir, 1);
+    assert_true(sn_path_cache(buf, sizeof buf, "x.est"));
+    snprintf(want, sizeof want, "%s/supernet/x.est", dir);
+    assert_string_equal(buf, want);
+    assert_int_equal(access(dir, W_OK), 0);
+    setenv("XDG_CACHE_HOME", "relative", 1); /* is to be passed over */
+    setenv("HOME", dir, 1);
+    assert_true(sn_path_cache(buf, sizeof buf, "x.est"));
+    snprintf(want, sizeof want, "%s/.cache/supernet/x.est", dir);
+    assert_string_equal(buf, want);
+    assert_false(sn_path_cache(buf, 5, "x.est"));
+    unsetenv("HOME");
+    assert_false(sn_path_cache(buf, sizeof buf, "x.est"));
+    unsetenv("XDG_CACHE_HOME");
+    if (home)
+        setenv("HOME", kept, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(what_can_be_made_again_has_a_place),
         cmocka_unit_test(folders),
         cmocka_unit_test(reading),
         cmocka_unit_test(writing_whole),

@@ -33,7 +33,7 @@ verdict 'and at any number of threads' $?
 gzip -c ops.csv >ops.csv.gz
 shows '^conv +60' fit ops.csv.gz --device drawn
 
-expect 2 "several devices, expected one: pick it with --device \('drawn', 'other'\)" fit ops.csv
+expect 2 "several devices, expected one: pick it with --device, in a config with \[target\] device \('drawn', 'other'\)" fit ops.csv
 expect 3 "found no row of device 'drown'" fit ops.csv --device drown
 expect 3 "found no row of device 'drawn' of dtype 'fp16'" fit ops.csv --device drawn --dtype fp16
 expect 3 "of batch 2 that is" fit ops.csv --device drawn --batch 2

@@ -41,8 +41,11 @@ shows 'the time was up: the same command goes on' measure tiny.ini -o cpu.csv --
 rows=$(grep -cv '^#' cpu.csv)
 [ "$rows" -gt 10 ] && grep -q '^# processor: ' cpu.csv && grep -q '^# precision: f32' cpu.csv
 verdict 'what was measured is there, and where' $?
-shows 'try +supernet fit cpu.csv' measure tiny.ini -o cpu.csv --time '20 s'
-grep -qE ' [0-9]+ were there$' out && [ "$(grep -cv '^#' cpu.csv)" -gt "$rows" ]
+shows '^units .* [1-9][0-9]* were there$' measure tiny.ini -o cpu.csv --time '1 min'
+for _ in 1 2 3 4 5 6 7 8; do # a machine that does much else takes its time
+    grep -q '^try ' out || "$supernet" measure tiny.ini -o cpu.csv --time '1 min' >out 2>err
+done
+grep -q '^try  *supernet fit cpu.csv' out && [ "$(grep -cv '^#' cpu.csv)" -gt "$rows" ]
 verdict 'the second one goes on' $?
 sort -u cpu.csv | cmp -s - <(sort cpu.csv)
 verdict 'no unit stands there twice' $?
@@ -74,6 +77,6 @@ expect 2 "was measured on '.*9 threads', this is '" check other.ini
 grep -v ',fused_ibn,' cpu.csv >some.csv
 shows '^ibn ' fit some.csv -o some.est
 sed 's/cpu.est/some.est/' tiny.ini >some.ini
-expect 3 'stage.1.block.1 may be fused, of which nothing was measured' check some.ini
+expect 3 'fused_ibn: needed by stage.1.block.1 fused k3 e2 and 3 more' check some.ini
 
 finish
