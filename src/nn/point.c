@@ -1,6 +1,7 @@
 /* A 1x1 convolution of stride 1: a matrix product on rows as they lie.  The
  * pixels of a unit's images are one run; tiles of it pass by. */
 
+#include "nn/gather.h"
 #include "nn/stage_kinds.h"
 #include "nn/turn.h"
 
@@ -154,24 +155,50 @@ static struct sn_rows x_of(const struct sn_stage *s, const struct sn_work *unit,
     return x;
 }
 
+/* x of a tile as the gradient of the weights takes it. */
+static struct sn_rows x_of_weights(const struct sn_stage *s,
+                                   const struct sn_work *unit,
+                                   const struct tile *at)
+{
+    if (!s->gathers)
+        return x_of(s, unit, at, SN_PAIRS);
+    const struct sn_rows x = sn_gather_x(s, unit->u, at->pixel);
+    sn_tensor_load(unit->k, s->in, at->pixel, at->count, x);
+    return x;
+}
+
 /* dy of a tile: its pixels for the gradient of x, pairs of pixels for that of
  * the weight; in sn_real both are one. */
 struct dy {
     struct sn_rows pixels, pairs;
 };
 
+/* In sn_real. */
+static struct sn_rows real_dy_of(const struct sn_stage *s,
+                                 const struct sn_work *unit,
+                                 const struct tile *at)
+{
+    if (!s->gathers || !unit->weights)
+        return sn_tensor_view_grad(unit->k, s->out, at->pixel, at->count,
+                                   unit->scratch->grad);
+    const struct sn_rows dy = sn_gather_dy(s, unit->u, at->pixel);
+    sn_tensor_load_grad(unit->k, s->out, at->pixel, at->count, dy);
+    return dy;
+}
+
 static struct dy dy_of(const struct sn_stage *s, const struct sn_work *unit,
                        const struct tile *at)
 {
     const struct sn_tensor *y = s->out;
-    sn_bf16 *half = (void *)unit->scratch->grad;
-    const struct dy dy = {{half, y->ld, SN_BF16},
-                          {half + (ptrdiff_t)s->step * y->ld, y->ld, SN_PAIRS}};
     if (!s->pairs) {
-        const struct sn_rows rows = sn_tensor_view_grad(
-            unit->k, y, at->pixel, at->count, unit->scratch->grad);
+        const struct sn_rows rows = real_dy_of(s, unit, at);
         return (struct dy){rows, rows};
     }
+    sn_bf16 *half = (void *)unit->scratch->grad;
+    struct dy dy = {{half, y->ld, SN_BF16},
+                    {half + (ptrdiff_t)s->step * y->ld, y->ld, SN_PAIRS}};
+    if (s->gathers)
+        dy.pairs = sn_gather_dy(s, unit->u, at->pixel);
     if (!s->in->wants_grad) {
         sn_tensor_load_grad(unit->k, y, at->pixel, at->count, dy.pairs);
         return dy;
@@ -200,9 +227,11 @@ static void bwd_tile(struct sn_stage *s, const struct sn_work *unit,
 {
     const struct sn_kernels *k = unit->k;
     const struct dy dy = dy_of(s, unit, at);
-    if (unit->weights)
-        weight_grad(s, k, x_of(s, unit, at, SN_PAIRS), dy.pairs, at,
-                    sn_unit_slot(s, unit), opens);
+    if (unit->weights) {
+        const struct sn_rows x = x_of_weights(s, unit, at);
+        if (!s->gathers)
+            weight_grad(s, k, x, dy.pairs, at, sn_unit_slot(s, unit), opens);
+    }
     if (!s->in->wants_grad)
         return;
     data_grad(s, k, dy.pixels, at);

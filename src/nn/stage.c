@@ -1,13 +1,15 @@
 /* A convolution between two tensors; see stage.h.
  *
  * The weight gradient of a unit goes to the unit's slot; slots are joined in
- * order after the pass, so the sum is the same for any number of threads. */
+ * order after the pass, so the sum is the same for any number of threads.
+ * Where slots would be more than what they are made of, gather.h. */
 
 #include "nn/stage.h"
 
 #include <omp.h>
 
 #include "base/status.h"
+#include "nn/gather.h"
 #include "nn/stage_kinds.h"
 #include "nn/turn.h"
 
@@ -58,7 +60,8 @@ void sn_stage_plan_shared(const struct sn_stage *s, struct sn_plan *plan)
 {
     const size_t rows = (size_t)weight_rows(s), cols = (size_t)s->out->c;
     sn_plan_raise(&plan->need.slots,
-                  rows * cols * (size_t)sn_unit_count(s->in->n));
+                  s->gathers ? sn_gather_values(s)
+                             : rows * cols * (size_t)sn_unit_count(s->in->n));
     if (s->kind != SN_STAGE_DEPTH)
         sn_plan_raise(&plan->need.turned, sn_turned_values(s));
 }
@@ -68,6 +71,7 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
     const size_t rows = (size_t)weight_rows(s), cols = (size_t)s->out->c;
     SN_CHECK(!s->mask || s->kind == SN_STAGE_POINT);
     s->pairs = plan->pairs && !s->exact && way_of(s)->takes_pairs(s);
+    s->gathers = sn_gather_pays(s);
     way_of(s)->plan(s, plan);
     s->slot_values = rows * cols;
     s->masked = NULL;
@@ -162,9 +166,11 @@ void sn_stage_bwd(struct sn_stage *s, const struct sn_pass *pass)
         sn_turn(s);
     run_units(s, pass, way_of(s)->bwd);
     if (pass->weights || s->dmask) {
+        if (s->gathers)
+            sn_gather_multiply(s, pass->k);
 #pragma omp parallel for schedule(static)
         for (int ir = 0; ir < rows; ir++)
-            join_row(s, ir, units);
+            join_row(s, ir, s->gathers ? 1 : units);
     }
     if (!s->in_more)
         sn_tensor_grad_added(s->in);

@@ -49,6 +49,7 @@ struct sn_stage {
     sn_real *masked;    /* [cin, cout] rows of the weight times mask */
     sn_real *slots;     /* [units, rows, cols] weight gradients, shared */
     size_t slot_values; /* of one unit */
+    bool gathers;       /* x and dy instead, for one product (gather.h) */
     void *turned;       /* the weight as backward reads it (turn.h), shared */
     bool exact;         /* products are of sn_real, whatever the plan says */
     bool pairs;         /* products are of words of two sn_bf16 */
