@@ -114,10 +114,10 @@ static void mask_weight(const struct sn_stage *s)
 
 static void run_fwd(struct sn_stage *s, const struct sn_pass *pass)
 {
-    if (s->pairs)
-        sn_pack(s);
-    else if (s->mask)
+    if (s->mask)
         mask_weight(s);
+    if (s->pairs)
+        sn_pack(s, pass->k);
     run_units(s, pass, way_of(s)->fwd);
 }
 
@@ -162,8 +162,11 @@ void sn_stage_bwd(struct sn_stage *s, const struct sn_pass *pass)
 {
     const int units = sn_unit_count(s->in->n);
     const int rows = weight_rows(s);
-    if (s->kind != SN_STAGE_DEPTH && s->in->wants_grad)
-        sn_turn(s);
+    if (s->kind != SN_STAGE_DEPTH && s->in->wants_grad) {
+        if (s->mask) /* forward's may be another part's */
+            mask_weight(s);
+        sn_turn(s, pass->k);
+    }
     run_units(s, pass, way_of(s)->bwd);
     if (pass->weights || s->dmask) {
         if (s->gathers)

@@ -2,8 +2,6 @@
 
 #include "nn/turn.h"
 
-#include "kernels/bf16.h"
-
 struct sn_phase sn_phase_of(int phase, const struct sn_stage *s, int pad)
 {
     const int k = s->window.k, stride = s->window.stride;
@@ -61,62 +59,93 @@ static int turned_tap(const struct sn_stage *s, int jh, int jw)
     return taps_before(s, ph, pw) + ih * v.taps + iw;
 }
 
-/* Row ir of the weight, column ic, as the passes read it; 0 beyond. */
-static sn_real masked_at(const struct sn_stage *s, int ir, int ic)
+/* The weight as the passes read it, and values between its rows: with a mask
+ * the copy that forward took. */
+struct rows {
+    const sn_real *w;
+    ptrdiff_t ld;
+};
+
+static struct rows weight_of(const struct sn_stage *s)
 {
+    if (s->mask)
+        return (struct rows){s->masked, s->out->c};
+    return (struct rows){s->weight.w, s->weight.ld};
+}
+
+void sn_pack(const struct sn_stage *s, const struct sn_kernels *k)
+{
+    /* rows that one thread takes at a time, in whole pairs */
+    enum { ROWS = 32 };
     const int rows = s->window.k * s->window.k * s->in->c;
-    if (ir >= rows || ic >= s->out->c)
-        return 0;
-    const sn_real w = s->weight.w[(ptrdiff_t)ir * s->weight.ld + ic];
-    return s->mask ? s->mask[ir] * w : w;
-}
-
-static void put_word(void *words, ptrdiff_t at, sn_real first, sn_real second)
-{
-    sn_bf16 *word = (sn_bf16 *)words + 2 * at;
-    word[0] = sn_bf16_round((float)first);
-    word[1] = sn_bf16_round((float)second);
-}
-
-void sn_pack(const struct sn_stage *s)
-{
-    const int rows = s->window.k * s->window.k * s->in->c;
+    const struct rows w = weight_of(s);
 #pragma omp parallel for schedule(static)
-    for (int ir = 0; ir < (rows + 1) / 2; ir++)
-        for (int ic = 0; ic < s->out->c; ic++)
-            put_word(s->packed, (ptrdiff_t)ir * s->out->ld + ic,
-                     masked_at(s, 2 * ir, ic), masked_at(s, 2 * ir + 1, ic));
-}
-
-static void turn_pairs(const struct sn_stage *s)
-{
-    const int k = s->window.k, cin = s->in->c, words = (s->out->c + 1) / 2;
-    const int ld = sn_turned_ld(s);
-#pragma omp parallel for schedule(static)
-    for (int ir = 0; ir < k * k * words; ir++) {
-        const int tap = ir / words, out = 2 * (ir % words);
-        const int row = turned_tap(s, tap / k, tap % k) * words + ir % words;
-        for (int ic = 0; ic < cin; ic++)
-            put_word(s->turned, (ptrdiff_t)row * ld + ic,
-                     masked_at(s, tap * cin + ic, out),
-                     masked_at(s, tap * cin + ic, out + 1));
+    for (int ir = 0; ir < rows; ir += ROWS) {
+        sn_real *to = (sn_real *)s->packed + (ptrdiff_t)ir / 2 * s->out->ld;
+        k->load((struct sn_rows){to, s->out->ld, SN_PAIRS},
+                sn_reals(w.w + ir * w.ld, w.ld), NULL, NULL, SN_ACT_NONE, 1, 0,
+                s->out->c, rows - ir < ROWS ? rows - ir : ROWS);
     }
 }
 
-void sn_turn(const struct sn_stage *s)
+/* Values, or words of two, of a block that is turned at a time: a cache line of
+ * each of its rows. */
+enum { BLOCK = SN_LANES };
+
+/* dst[j*dst_p + i] = src[i*src_p + j] for i < rows, j < cols.  Words lie in the
+ * place of values. */
+static void turn_block(sn_real *dst, ptrdiff_t dst_p, const sn_real *src,
+                       ptrdiff_t src_p, int rows, int cols)
 {
-    const int k = s->window.k, cin = s->in->c, cout = s->out->c;
-    const int ld = sn_turned_ld(s);
-    if (s->pairs) {
-        turn_pairs(s);
-        return;
+    for (int j = 0; j < cols; j++)
+        for (int i = 0; i < rows; i++)
+            dst[j * dst_p + i] = src[i * src_p + j];
+}
+
+/* Rows [first, first + rows) of the weight's tap, cin of them at most a block,
+ * become columns of `dst`. */
+static void turn_rows(const struct sn_stage *s, sn_real *dst,
+                      const sn_real *src, ptrdiff_t ld, int rows)
+{
+    const int cout = s->out->c, dst_p = sn_turned_ld(s);
+    for (int ic = 0; ic < cout; ic += BLOCK)
+        turn_block(dst + (ptrdiff_t)ic * dst_p, dst_p, src + ic, ld, rows,
+                   cout - ic < BLOCK ? cout - ic : BLOCK);
+}
+
+/* The same as words: rounded a strip of columns at a time. */
+static void turn_rows_pairs(const struct sn_stage *s,
+                            const struct sn_kernels *k, sn_real *dst,
+                            const sn_real *src, ptrdiff_t ld, int rows)
+{
+    const int cout = s->out->c, dst_p = sn_turned_ld(s);
+    sn_real strip[BLOCK * BLOCK]; /* [rows, BLOCK] words */
+    for (int ic = 0; ic < cout; ic += 2 * BLOCK) {
+        const int cols = cout - ic < 2 * BLOCK ? cout - ic : 2 * BLOCK;
+        k->load((struct sn_rows){strip, 2 * (ptrdiff_t)BLOCK, SN_BF16},
+                sn_reals(src + ic, ld), NULL, NULL, SN_ACT_NONE, 1, 0, cols,
+                rows);
+        turn_block(dst + (ptrdiff_t)ic / 2 * dst_p, dst_p, strip, BLOCK, rows,
+                   (cols + 1) / 2);
     }
+}
+
+void sn_turn(const struct sn_stage *s, const struct sn_kernels *k)
+{
+    const int taps = s->window.k, cin = s->in->c;
+    const int blocks = (cin + BLOCK - 1) / BLOCK;
+    const ptrdiff_t tap_rows = s->pairs ? (s->out->c + 1) / 2 : s->out->c;
+    const struct rows w = weight_of(s);
 #pragma omp parallel for schedule(static)
-    for (int ir = 0; ir < k * k * cout; ir++) {
-        const int tap = ir / cout, out = ir % cout;
-        const int row = turned_tap(s, tap / k, tap % k) * cout + out;
-        for (int ic = 0; ic < cin; ic++)
-            ((sn_real *)s->turned)[(ptrdiff_t)row * ld + ic] =
-                masked_at(s, tap * cin + ic, out);
+    for (int ib = 0; ib < taps * taps * blocks; ib++) {
+        const int tap = ib / blocks, ic = ib % blocks * BLOCK;
+        const int rows = cin - ic < BLOCK ? cin - ic : BLOCK;
+        const ptrdiff_t to = turned_tap(s, tap / taps, tap % taps) * tap_rows;
+        const sn_real *src = w.w + ((ptrdiff_t)tap * cin + ic) * w.ld;
+        sn_real *dst = (sn_real *)s->turned + to * sn_turned_ld(s) + ic;
+        if (s->pairs)
+            turn_rows_pairs(s, k, dst, src, w.ld, rows);
+        else
+            turn_rows(s, dst, src, w.ld, rows);
     }
 }

@@ -28,17 +28,17 @@ struct sn_phase sn_phase_of(int phase, const struct sn_stage *s, int pad);
 int sn_turned_ld(const struct sn_stage *s);
 size_t sn_turned_values(const struct sn_stage *s);
 
-/* Fills s->turned from s->weight, rows of cin times `mask` where there is one;
- * in parallel.  With s->pairs its rows are words of two of the cout, the last
- * of an odd number with 0. */
-void sn_turn(const struct sn_stage *s);
+/* Fills s->turned from s->weight, or from s->masked where there is a mask; in
+ * parallel.  With s->pairs its rows are words of two of the cout, the last of
+ * an odd number with 0. */
+void sn_turn(const struct sn_stage *s, const struct sn_kernels *k);
 
 /* The weight as products of pairs read it in forward:
  *
- *   packed  [(k*k*cin + 1) / 2, out->ld] words of two rows, times `mask`
+ *   packed  [(k*k*cin + 1) / 2, out->ld] words of two rows
  *
- * Fills s->packed, in parallel. */
-void sn_pack(const struct sn_stage *s);
+ * Fills s->packed from the same, in parallel. */
+void sn_pack(const struct sn_stage *s, const struct sn_kernels *k);
 
 /* The part of phase (ph, pw). */
 const void *sn_turned_at(const struct sn_stage *s, int ph, int pw);
