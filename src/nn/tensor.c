@@ -116,42 +116,88 @@ void sn_tensor_wrote(const struct sn_kernels *k, struct sn_tensor *t, int u,
                count);
 }
 
-/* Mean and sum of squared deviations of a run of values. */
+/* Channels that the algebra takes at a time, so that it is of vectors. */
+enum { CHANNELS = 64 };
+
+/* Mean and sum of squared deviations of a run of values, per channel. */
 struct moments {
-    double count, mean, m2;
+    double count, mean[CHANNELS], m2[CHANNELS];
 };
 
-static void join(struct moments *a, double count, double mean, double m2)
+/* Adds `count` values of the given mean and m2 (Chan's formula). */
+static void join(struct moments *a, double count, const double *mean,
+                 const double *m2, int channels)
 {
     const double total = a->count + count;
-    const double delta = mean - a->mean;
-    a->mean += delta * count / total;
-    a->m2 += m2 + delta * delta * a->count * count / total;
+    const double share = count / total, weight = a->count * share;
+    for (int ic = 0; ic < channels; ic++) {
+        const double delta = mean[ic] - a->mean[ic];
+        a->mean[ic] += delta * share;
+        a->m2[ic] += m2[ic] + delta * delta * weight;
+    }
     a->count = total;
 }
 
-static struct moments batch_moments(const struct sn_tensor *t, int ic)
+/* Of channels [first, first + channels). */
+static void batch_moments(struct moments *all, const struct sn_tensor *t,
+                          int first, int channels)
 {
     const struct sn_bn *bn = t->bn;
-    struct moments all = {0, 0, 0};
+    double mean[CHANNELS], m2[CHANNELS];
+    *all = (struct moments){0};
     for (int u = 0; u < sn_unit_count(t->n); u++) {
-        const ptrdiff_t at = (ptrdiff_t)u * t->ld + ic;
+        const ptrdiff_t at = (ptrdiff_t)u * t->ld + first;
+        const double *sum1 = bn->sum1 + at, *sum2 = bn->sum2 + at;
         const int images = sn_unit_first(t->n, u + 1) - sn_unit_first(t->n, u);
         const double count = (double)images * t->h * t->w;
-        const double mean = bn->sum1[at] / count;
-        join(&all, count, (double)bn->shift[at] + mean,
-             bn->sum2[at] - bn->sum1[at] * mean);
+        for (int ic = 0; ic < channels; ic++) {
+            const double off = sum1[ic] / count;
+            mean[ic] = (double)bn->shift[at + ic] + off;
+            m2[ic] = sum2[ic] - sum1[ic] * off;
+        }
+        join(all, count, mean, m2, channels);
     }
-    return all;
 }
 
-static void join_population(const struct sn_bn_view *v, int ic,
-                            const struct moments *batch)
+static void join_population(const struct sn_bn_view *v, int first,
+                            const struct moments *batch, int channels)
 {
-    struct moments all = {v->count[0], v->mean[ic], v->m2[ic]};
-    join(&all, batch->count, batch->mean, batch->m2);
-    v->mean[ic] = all.mean;
-    v->m2[ic] = all.m2;
+    struct moments all = {.count = v->count[0]};
+    for (int ic = 0; ic < channels; ic++) {
+        all.mean[ic] = v->mean[first + ic];
+        all.m2[ic] = v->m2[first + ic];
+    }
+    join(&all, batch->count, batch->mean, batch->m2, channels);
+    for (int ic = 0; ic < channels; ic++) {
+        v->mean[first + ic] = all.mean[ic];
+        v->m2[first + ic] = all.m2[ic];
+    }
+}
+
+static void population_moments(struct moments *m, const struct sn_bn_view *v,
+                               int first, int channels)
+{
+    m->count = v->count[0];
+    for (int ic = 0; ic < channels; ic++) {
+        m->mean[ic] = v->mean[first + ic];
+        m->m2[ic] = v->m2[first + ic];
+    }
+}
+
+/* The pending affine that the moments make. */
+static void set_affine(struct sn_bn *bn, const struct moments *m, int first,
+                       int channels)
+{
+    const struct sn_bn_view *v = &bn->view;
+    for (int i = 0; i < channels; i++) {
+        const int ic = first + i;
+        const double var = m->m2[i] > 0 ? m->m2[i] / m->count : 0;
+        bn->rstd[ic] = 1.0 / sqrt(var + SN_BN_EPS);
+        const double s = (double)v->gamma[ic] * bn->rstd[ic];
+        bn->mu[ic] = (sn_real)m->mean[i];
+        bn->s[ic] = (sn_real)s;
+        bn->b[ic] = (sn_real)((double)v->beta[ic] - m->mean[i] * s);
+    }
 }
 
 void sn_tensor_written(struct sn_tensor *t, sn_mode mode)
@@ -159,21 +205,16 @@ void sn_tensor_written(struct sn_tensor *t, sn_mode mode)
     struct sn_bn *bn = t->bn;
     if (!bn)
         return;
-    struct moments m = {0, 0, 0};
-    for (int ic = 0; ic < t->c; ic++) {
+    struct moments m = {0};
+    for (int first = 0; first < t->c; first += CHANNELS) {
+        const int channels = t->c - first < CHANNELS ? t->c - first : CHANNELS;
         if (mode == SN_MODE_EVAL)
-            m = (struct moments){bn->view.count[0], bn->view.mean[ic],
-                                 bn->view.m2[ic]};
+            population_moments(&m, &bn->view, first, channels);
         else
-            m = batch_moments(t, ic);
+            batch_moments(&m, t, first, channels);
         if (mode == SN_MODE_CALIBRATE)
-            join_population(&bn->view, ic, &m);
-        const double var = m.m2 > 0 ? m.m2 / m.count : 0;
-        bn->rstd[ic] = 1.0 / sqrt(var + SN_BN_EPS);
-        const double s = (double)bn->view.gamma[ic] * bn->rstd[ic];
-        bn->mu[ic] = (sn_real)m.mean;
-        bn->s[ic] = (sn_real)s;
-        bn->b[ic] = (sn_real)((double)bn->view.beta[ic] - m.mean * s);
+            join_population(&bn->view, first, &m, channels);
+        set_affine(bn, &m, first, channels);
     }
     if (mode == SN_MODE_CALIBRATE && !bn->more)
         bn->view.count[0] += m.count;
@@ -192,6 +233,31 @@ void sn_tensor_added(const struct sn_kernels *k, struct sn_tensor *t, int u,
                count);
 }
 
+/* What the backward of batch-norm needs of its two sums, and the gradients of
+ * scale and shift. */
+static void set_backward(struct sn_tensor *t, int first, int channels)
+{
+    struct sn_bn *bn = t->bn;
+    const double count = (double)sn_tensor_pixels(t);
+    double b1[CHANNELS] = {0}, b2[CHANNELS] = {0};
+    for (int u = 0; u < sn_unit_count(t->n); u++) {
+        const ptrdiff_t at = (ptrdiff_t)u * t->ld + first;
+        for (int i = 0; i < channels; i++) {
+            b1[i] += bn->sum1[at + i];
+            b2[i] += bn->sum2[at + i];
+        }
+    }
+    for (int i = 0; i < channels; i++) {
+        const int ic = first + i;
+        const double rstd = bn->rstd[ic], s = (double)bn->s[ic];
+        bn->view.dbeta[ic] += (sn_real)b1[i];
+        bn->view.dgamma[ic] += (sn_real)(rstd * b2[i]);
+        bn->ps[ic] = (sn_real)s;
+        bn->q[ic] = (sn_real)(-s * rstd * rstd * b2[i] / count);
+        bn->r[ic] = (sn_real)(-s * b1[i] / count);
+    }
+}
+
 void sn_tensor_grad_added(struct sn_tensor *t)
 {
     if (!t->wants_grad)
@@ -201,18 +267,7 @@ void sn_tensor_grad_added(struct sn_tensor *t)
     struct sn_bn *bn = t->bn;
     if (!bn || t->grads_seen < t->readers)
         return;
-    const double count = (double)sn_tensor_pixels(t);
-    for (int ic = 0; ic < t->c; ic++) {
-        double b1 = 0, b2 = 0;
-        for (int u = 0; u < sn_unit_count(t->n); u++) {
-            b1 += bn->sum1[(ptrdiff_t)u * t->ld + ic];
-            b2 += bn->sum2[(ptrdiff_t)u * t->ld + ic];
-        }
-        const double rstd = bn->rstd[ic], s = (double)bn->s[ic];
-        bn->view.dbeta[ic] += (sn_real)b1;
-        bn->view.dgamma[ic] += (sn_real)(rstd * b2);
-        bn->ps[ic] = (sn_real)s;
-        bn->q[ic] = (sn_real)(-s * rstd * rstd * b2 / count);
-        bn->r[ic] = (sn_real)(-s * b1 / count);
-    }
+    for (int first = 0; first < t->c; first += CHANNELS)
+        set_backward(t, first,
+                     t->c - first < CHANNELS ? t->c - first : CHANNELS);
 }

@@ -18,6 +18,7 @@
 
 #include "check.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #define GRAD_BOUND    1e-5
 #define GRAD_STEP_MIN 1e-6
 #define GRAD_KINK     1e-6 /* share of the slope that kinks may hide */
+#define GRAD_ROUNDING 32   /* of a sum of three losses over a quarter step */
 /* Slopes below it are looked at absolutely: some are 0, as that of a shift in
  * front of a batch-norm. */
 #define GRAD_FLOOR 1e-3
@@ -80,7 +82,8 @@ static inline void grad_direction(double *d, ptrdiff_t n, uint32_t draw)
         d[i] /= sqrt(sum);
 }
 
-/* The slope of the loss along d; *kink: what kinks may have added to it. */
+/* The slope of the loss along d; *kink: what kinks may have added to it, beyond
+ * what rounding of the loss alone does to the differences. */
 static inline double grad_slope(grad_loss *loss, void *ctx,
                                 const struct grad_view *v, const double *d,
                                 const double *origin, double step, double *kink)
@@ -94,7 +97,8 @@ static inline double grad_slope(grad_loss *loss, void *ctx,
         slope[i] = (right - left) / (2 * h);
         bend[i] = (left - 2 * mid + right) / (2 * h);
     }
-    *kink = fmax(fabs(bend[0] - 2 * bend[1]), fabs(bend[1] - 2 * bend[2]));
+    *kink = fmax(fabs(bend[0] - 2 * bend[1]), fabs(bend[1] - 2 * bend[2])) -
+            GRAD_ROUNDING * DBL_EPSILON * fabs(mid) / step;
     grad_loss_at(loss, ctx, v, d, origin, 0); /* x as it was */
     return (4 * slope[1] - slope[0]) / 3;
 }
