@@ -33,8 +33,7 @@ static size_t sum_values(const struct sn_stage *s)
 size_t sn_gather_values(const struct sn_stage *s)
 {
     const ptrdiff_t terms = terms_before(s, sn_unit_count(s->in->n));
-    return sum_values(s) +
-           (size_t)(terms * (apart(s->in) + apart(s->out)));
+    return sum_values(s) + (size_t)(terms * (apart(s->in) + apart(s->out)));
 }
 
 bool sn_gather_pays(const struct sn_stage *s)
@@ -50,8 +49,7 @@ static sn_real *all_x(const struct sn_stage *s)
 
 static sn_real *all_dy(const struct sn_stage *s)
 {
-    return all_x(s) +
-           terms_before(s, sn_unit_count(s->in->n)) * apart(s->in);
+    return all_x(s) + terms_before(s, sn_unit_count(s->in->n)) * apart(s->in);
 }
 
 /* Unit u's rows among `all` of tensor t, from `pixel` on. */
@@ -83,20 +81,20 @@ static void multiply(const struct sn_stage *s, const struct sn_kernels *k,
     const ptrdiff_t terms = terms_before(s, sn_unit_count(s->in->n));
     for (ptrdiff_t it = 0; it < terms; it += BLOCK_TERMS) {
         const ptrdiff_t left = terms - it;
-        const struct sn_product p = {
-            .rows = 1,
-            .m = sn_least(BLOCK_ROWS, cin - ir),
-            .n = sn_least(BLOCK_COLS, cout - ic),
-            .segs = 1,
-            .len = left < BLOCK_TERMS ? (int)left : BLOCK_TERMS,
-            .a = all_x(s) + it * apart(s->in) + ir,
-            .a_m = 1,
-            .a_k = apart(s->in),
-            .b = all_dy(s) + it * apart(s->out) + ic,
-            .b_k = apart(s->out),
-            .c = s->slots + (ptrdiff_t)ir * cout + ic,
-            .c_m = cout,
-            .add = it > 0};
+        const struct sn_product p = {.rows = 1,
+                                     .m = sn_least(BLOCK_ROWS, cin - ir),
+                                     .n = sn_least(BLOCK_COLS, cout - ic),
+                                     .segs = 1,
+                                     .len = left < BLOCK_TERMS ? (int)left
+                                                               : BLOCK_TERMS,
+                                     .a = all_x(s) + it * apart(s->in) + ir,
+                                     .a_m = 1,
+                                     .a_k = apart(s->in),
+                                     .b = all_dy(s) + it * apart(s->out) + ic,
+                                     .b_k = apart(s->out),
+                                     .c = s->slots + (ptrdiff_t)ir * cout + ic,
+                                     .c_m = cout,
+                                     .add = it > 0};
         sn_stage_multiply(s, k, &p);
     }
 }

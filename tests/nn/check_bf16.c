@@ -11,16 +11,19 @@
 #include "kernels/kernels_internal.h"
 #include "optim/sgd.h"
 
-enum { VALUES = 16384, N = 18 };
+/* With FEW pixels the head gathers what it else adds up in slots; it sees an
+ * odd number of them in most units. */
+enum { VALUES = 16384, N = 18, FEW = 5 };
 
 /* Who multiplies. */
 enum way { REALS, REF_PAIRS, OWN_PAIRS, WAYS };
 static const char *const way_name[WAYS] = {"float", "the reference's pairs",
                                            "the machine's pairs"};
 
-static bool open_way(struct net *t, enum way way, int mid, bool no_acts)
+static bool open_way(struct net *t, enum way way, int side, int mid,
+                     bool no_acts)
 {
-    *t = (struct net){.mid = mid, .no_acts = no_acts};
+    *t = (struct net){.side = side, .mid = mid, .no_acts = no_acts};
     sn_kernels_init(&t->k, sn_cpu_isa());
     if (way == OWN_PAIRS && !t->k.product_pairs)
         return false;
@@ -36,7 +39,7 @@ static void relist(struct net *t, bool bf16, size_t cap)
 {
     t->g.bf16 = bf16;
     t->g.cap = cap;
-    list_layers(t, N, SIDE);
+    list_layers(t, N, t->side);
     plan(t);
     fill(t, 0);
 }
@@ -74,11 +77,11 @@ static struct apart apart_of(const sn_real *got, const sn_real *want, size_t n)
 /* Without kinks a rounding changes a gradient by a rounding: the gradient
  * of every weight agrees, and a factor that is half a percent off would show.
  */
-static void agree(enum way way, int mid)
+static void agree(enum way way, int side, int mid)
 {
     static sn_real want[VALUES], got[VALUES];
     struct net t;
-    if (!open_way(&t, way, mid, true))
+    if (!open_way(&t, way, side, mid, true))
         return;
     const double exact = gradients(&t, want);
     relist(&t, true, 0);
@@ -95,9 +98,9 @@ static void agree(enum way way, int mid)
         const size_t n = (size_t)p->rows * (size_t)p->cols;
         const struct apart a = apart_of(got + p->first, want + p->first, n);
         if (a.distance > 0.02 || fabs(a.along) > 0.004)
-            fail_msg("%s, %d channels, gradient of %s: %.1e away, %.1e of it "
-                     "along",
-                     way_name[way], mid, p->name, a.distance, a.along);
+            fail_msg("%s, %d pixels wide, %d channels, gradient of %s: %.1e "
+                     "away, %.1e of it along",
+                     way_name[way], side, mid, p->name, a.distance, a.along);
     }
     close_net(&t);
 }
@@ -106,34 +109,58 @@ static void gradients_agree(void **state)
 {
     (void)state;
     for (enum way way = REALS; way < WAYS; way++) {
-        agree(way, MID);
-        agree(way, MID + 1); /* pairs with a 0 */
+        agree(way, SIDE, MID);
+        agree(way, SIDE, MID + 1); /* pairs with a 0 */
+        agree(way, FEW, MID);
     }
 }
 
 /* Whatever is kept or made again, and however many threads there are. */
+static void same_of(enum way way, int side)
+{
+    static sn_real want[VALUES], got[VALUES];
+    struct net t;
+    if (!open_way(&t, way, side, MID + 1, false))
+        return;
+    relist(&t, true, 0);
+    const double loss = gradients(&t, want);
+    const size_t size = t.p.total * sizeof *want;
+    const size_t all = t.g.arena.used;
+    omp_set_num_threads(1);
+    assert_true(gradients(&t, got) == loss);
+    check_same(got, want, size, "gradients of one thread");
+    omp_set_num_threads(THREADS);
+    relist(&t, true, all - 1);
+    assert_true(sn_graph_kept(&t.g).kept < sn_graph_kept(&t.g).wide);
+    assert_true(gradients(&t, got) == loss);
+    check_same(got, want, size, "gradients of what is made again");
+    close_net(&t);
+}
+
 static void same_bits(void **state)
 {
     (void)state;
-    static sn_real want[VALUES], got[VALUES];
     for (enum way way = REALS; way < WAYS; way++) {
-        struct net t;
-        if (!open_way(&t, way, MID + 1, false))
-            continue;
-        relist(&t, true, 0);
-        const double loss = gradients(&t, want);
-        const size_t size = t.p.total * sizeof *want;
-        const size_t all = t.g.arena.used;
-        omp_set_num_threads(1);
-        assert_true(gradients(&t, got) == loss);
-        check_same(got, want, size, "gradients of one thread");
-        omp_set_num_threads(THREADS);
-        relist(&t, true, all - 1);
-        assert_true(sn_graph_kept(&t.g).kept < sn_graph_kept(&t.g).wide);
-        assert_true(gradients(&t, got) == loss);
-        check_same(got, want, size, "gradients of what is made again");
-        close_net(&t);
+        same_of(way, SIDE);
+        same_of(way, FEW);
     }
+}
+
+static bool head_gathers(int side)
+{
+    struct net t;
+    assert_true(open_way(&t, REALS, side, MID, false));
+    const bool gathers = t.g.layer[5].as.conv.stage.gathers;
+    assert_string_equal(t.g.layer[5].name, "head");
+    close_net(&t);
+    return gathers;
+}
+
+static void few_pixels_are_gathered(void **state)
+{
+    (void)state;
+    assert_false(head_gathers(SIDE));
+    assert_true(head_gathers(FEW));
 }
 
 /* Wide tensors take half the room. */
@@ -157,7 +184,7 @@ static void learns(void **state)
     (void)state;
     for (enum way way = REALS; way < WAYS; way++) {
         struct net t;
-        if (!open_way(&t, way, MID, false))
+        if (!open_way(&t, way, SIDE, MID, false))
             continue;
         relist(&t, true, 0);
         const struct sn_sgd_group all = {0, t.p.total, 0};
@@ -179,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_agree),
         cmocka_unit_test(same_bits),
+        cmocka_unit_test(few_pixels_are_gathered),
         cmocka_unit_test(takes_less),
         cmocka_unit_test(learns),
     };

@@ -186,25 +186,27 @@ static struct sn_tensor *build_before(struct rig *r, const struct before *b)
 
 /* ---- conv ---- */
 
-static void conv_case(int k, int stride, sn_act act)
+/* Of n images of h x w pixels. */
+static void conv_case(int n, int h, int w, int cout, int k, int stride,
+                      sn_act act)
 {
     struct rig r;
     char title[64];
     rig_open(&r);
-    const int cout = 5;
-    const int w =
+    const int weight =
         sn_params_add(&r.p, SN_PARAM_CONV, k * k * CIN, cout, k * k, 0, "w");
     const struct sn_bn_ids bn = sn_params_add_bn(&r.p, cout, 1, "bn");
-    rig_begin(&r, 3, SIDE_H, SIDE_W, CIN);
+    rig_begin(&r, n, h, w, CIN);
     struct sn_tensor *out = sn_graph_conv(
         &r.g, "conv", r.in,
         &(struct sn_conv_spec){.cout = cout,
                                .k = k,
                                .stride = stride,
-                               .weight = sn_params_weight(&r.p, w),
+                               .weight = sn_params_weight(&r.p, weight),
                                .bn = sn_params_bn(&r.p, bn),
                                .act = act});
-    snprintf(title, sizeof title, "conv k%d s%d %s", k, stride, act_name[act]);
+    snprintf(title, sizeof title, "conv k%d s%d %s, %d pixels", k, stride,
+             act_name[act], n * h * w);
     rig_finish(&r, out, title);
 }
 
@@ -214,7 +216,9 @@ static void conv(void **state)
     for (int k = 1; k <= 5; k += 2)
         for (int stride = 1; stride <= 2; stride++)
             for (sn_act act = SN_ACT_NONE; act <= SN_ACT_HSWISH; act++)
-                conv_case(k, stride, act);
+                conv_case(3, SIDE_H, SIDE_W, 5, k, stride, act);
+    for (sn_act act = SN_ACT_NONE; act <= SN_ACT_HSWISH; act++)
+        conv_case(18, 1, 1, 50, 1, 1, act); /* gathered: gather.h */
 }
 
 /* ---- ibn and fused ---- */

@@ -11,7 +11,8 @@
 #include "nn/graph.h"
 
 enum { THREADS = 2 }; /* of every pass, and so of every graph */
-enum { SIDE = 12, CLASSES = 8, STEM = 8, MID = 24, WIDE = 16, MOST = 40 };
+enum { SIDE = 12, CLASSES = 8, STEM = 8, MID = 24, WIDE = 16, HEAD = 96 };
+enum { MOST = 40 }; /* images */
 
 static struct sn_error err;
 
@@ -22,6 +23,7 @@ struct net {
     int stem, expand, depth, project1, dense, project2, head, linear, bias;
     struct sn_bn_ids stem_bn, bn1[3], bn2[2], head_bn;
     int labels[MOST];
+    int side;     /* of an image */
     int mid;      /* channels inside the blocks */
     bool no_acts; /* nothing but batch-norm is between the layers */
 };
@@ -49,9 +51,10 @@ static inline void add_params(struct net *t)
     t->project2 =
         sn_params_add(p, SN_PARAM_CONV, t->mid, WIDE, 1, 0, "project2");
     t->bn2[1] = sn_params_add_bn(p, WIDE, 1, "project2.bn");
-    t->head = sn_params_add(p, SN_PARAM_CONV, WIDE, 32, 1, 0, "head");
-    t->head_bn = sn_params_add_bn(p, 32, 1, "head.bn");
-    t->linear = sn_params_add(p, SN_PARAM_LINEAR, 32, CLASSES, 1, 0, "linear");
+    t->head = sn_params_add(p, SN_PARAM_CONV, WIDE, HEAD, 1, 0, "head");
+    t->head_bn = sn_params_add_bn(p, HEAD, 1, "head.bn");
+    t->linear =
+        sn_params_add(p, SN_PARAM_LINEAR, HEAD, CLASSES, 1, 0, "linear");
     t->bias = sn_params_add(p, SN_PARAM_BETA, 1, CLASSES, 0, 0, "bias");
     check_ok(sn_params_take(p, &err), &err);
     sn_params_draw(p, check_seed());
@@ -111,7 +114,7 @@ static inline void list_layers(struct net *t, int n, int side)
                                      {ibn_layer(t, x), NULL, NULL}};
     x = sn_graph_sum(&t->g, "add", terms, 2);
     x = fused_layer(t, x);
-    x = conv_layer(t, "head", x, 32, 1, t->head, t->head_bn);
+    x = conv_layer(t, "head", x, HEAD, 1, t->head, t->head_bn);
     x = sn_graph_pool(&t->g, x);
     x = sn_graph_linear(&t->g, x, CLASSES, sn_params_weight(&t->p, t->linear),
                         sn_params_weight(&t->p, t->bias));
@@ -138,19 +141,19 @@ static inline void plan(struct net *t)
     sn_arena_fill(&t->g.arena, 0xff); /* NaN */
 }
 
-/* Opens `t`, whose mid and no_acts are set, with kernels as they are. */
+/* Opens `t`, whose side, mid and no_acts are set, with kernels as they are. */
 static inline void open_net_with(struct net *t, int n)
 {
     check_ok(sn_graph_init(&t->g, &t->k, THREADS, &err), &err);
     add_params(t);
-    list_layers(t, n, SIDE);
+    list_layers(t, n, t->side);
     plan(t);
     fill(t, 0);
 }
 
 static inline void open_net(struct net *t, int n)
 {
-    *t = (struct net){.mid = MID};
+    *t = (struct net){.side = SIDE, .mid = MID};
     sn_kernels_init(&t->k, sn_cpu_isa());
     open_net_with(t, n);
 }
