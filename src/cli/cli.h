@@ -44,7 +44,7 @@ typedef sn_status sn_cli_fn(const struct sn_cli *a, struct sn_error *err);
 sn_cli_fn sn_cli_advise, sn_cli_compare, sn_cli_explain, sn_cli_train,
     sn_cli_check, sn_cli_config, sn_cli_derive, sn_cli_eval, sn_cli_export,
     sn_cli_predict, sn_cli_info, sn_cli_estimate, sn_cli_fit,
-    sn_cli_target_plot, sn_cli_measure;
+    sn_cli_target_plot, sn_cli_measure, sn_cli_score;
 
 /* Ctrl-C and SIGTERM from now on ask a run to finish its step and save: gives
  * where their number then stands, 0 before. */

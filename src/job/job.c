@@ -161,6 +161,7 @@ static sn_status make_plan(struct sn_job *j, struct sn_error *err)
     SN_TRY(sn_job_plan_costs(j->plan, &j->config, j->data.train.c,
                              j->data.classes, err));
     SN_TRY(sn_job_plan_feasible(j->plan, err));
+    SN_TRY(sn_job_prune(j, err));
     SN_TRY(sn_job_plan_memory(j->plan, &j->config, &j->data, &j->kernels,
                               j->threads, j->saved ? j->at->memory_room : 0,
                               err));
@@ -256,6 +257,7 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
                           sn_target_name(&j->config.device)));
     if (*p->reach)
         SN_TRY(sn_job_say(j, err, "%-8s %s", "note", p->reach));
+    SN_TRY(sn_job_say_pruned(j, err));
     SN_TRY(
         sn_job_say(j, err, "%-8s %s; the baseline takes %s", "budget",
                    sn_job_plan_budget(budget, &p->budget),

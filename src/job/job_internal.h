@@ -8,6 +8,14 @@
 #include "job/plan.h"
 #include "train/progress.h"
 
+/* What zero-shot scores took out of the space. */
+struct sn_pruning {
+    int nets;       /* that were scored; 0: none, nothing was pruned */
+    int options;    /* that went */
+    double in;      /* nets of the space before */
+    double seconds; /* it took */
+};
+
 /* A running job. */
 struct sn_job {
     const struct sn_job_request *ask; /* borrowed */
@@ -18,6 +26,7 @@ struct sn_job {
     struct sn_progress progress;
     struct sn_dataset data;
     struct sn_split split;
+    struct sn_pruning pruned;
     struct sn_job_plan *plan; /* owned */
     struct sn_checkpoint *at; /* owned: where the job stands */
     struct sn_checkpoint_file
@@ -64,6 +73,16 @@ struct sn_epoch_row {
 sn_status sn_job_record(struct sn_job *j, const struct sn_step_report *r,
                         const struct sn_epoch_row *row,
                         const struct sn_supernet *net, struct sn_error *err);
+
+/* ---- prune.c ---- */
+
+/* Where the config says so, prunes the space of config and plan, whose costs
+ * are settled, by scores of untrained nets.  SN_ERR_CONFIG, SN_ERR_MEMORY,
+ * SN_INTERRUPTED, SN_TERMINATED. */
+sn_status sn_job_prune(struct sn_job *j, struct sn_error *err);
+
+/* What that did. */
+sn_status sn_job_say_pruned(struct sn_job *j, struct sn_error *err);
 
 /* ---- phases ---- */
 

@@ -10,6 +10,11 @@ static const struct sn_option_name modes[] = {{"gumbel", SN_SEARCH_GUMBEL},
                                               {0}};
 static const struct sn_option_name penalties[] = {
     {"pi", SN_PENALTY_PI}, {"log", SN_PENALTY_LOG}, {0}};
+static const struct sn_option_name zero_shots[] = {
+    {"no", SN_ZERO_SHOT_NO},
+    {"prune", SN_ZERO_SHOT_PRUNE},
+    {"done", SN_ZERO_SHOT_DONE},
+    {0}};
 
 #define FIELD(name) offsetof(struct sn_search_options, name)
 
@@ -87,6 +92,24 @@ static const struct sn_option search_rows[] = {
      .names = penalties,
      .unit = "",
      .help = "pi: latency held to the budget; log: FBNet's product form"},
+    {.key = "zero_shot",
+     .type = SN_OPT_NAME,
+     .offset = FIELD(zero_shot),
+     .fallback = "no",
+     .min = 1,
+     .names = zero_shots,
+     .unit = "",
+     .help = "prune: options that scores of untrained nets reject are not "
+             "searched (supernet score shows them); done: they stand in the "
+             "rules already"},
+    {.key = "zero_shot_nets",
+     .type = SN_OPT_INT,
+     .offset = FIELD(zero_shot_nets),
+     .fallback = "100",
+     .min = 4,
+     .max = 10000,
+     .unit = "nets",
+     .help = "random nets that are scored"},
 };
 
 const struct sn_option_table sn_search_options = {
