@@ -63,7 +63,7 @@ static const struct command commands[] = {
      "per block, each option of a finished search and why it lost",
      sn_cli_explain},
     {"score", "CONFIG.ini", false, NULL, "sSUJ",
-     "random nets ranked before any training, and what each option does to it",
+     "untrained nets ranked, and what each option does to their rank",
      sn_cli_score},
     {"data check", "CONFIG.ini|DIR|LIST.csv", true, NULL, "sSJ",
      "what is wrong with the images: broken, doubled, unlabelled, ...",

@@ -16,7 +16,8 @@ struct ranking {
     struct sn_ranking *out;
     struct sn_loader loader;
     struct sn_scorer scorer;
-    int *choice;   /* [n, count] owned */
+    struct sn_ranked_net *net; /* [n] owned until it is handed over */
+    int *choice;               /* [n, count] owned */
     double *score; /* [4, n] owned: nwot, zico, ranks of one, mean rank */
     int n;
 };
@@ -37,8 +38,8 @@ static sn_status open_ranking(struct ranking *r, struct sn_error *err)
                        SN_ZERO_SHOT_BATCHES, batch, q->split->n_weights);
     r->choice = calloc(n * (size_t)q->plan->decisions.count, sizeof *r->choice);
     r->score = calloc(4 * n, sizeof *r->score);
-    r->out->net = calloc(n, sizeof *r->out->net);
-    if (!r->choice || !r->score || !r->out->net)
+    r->net = calloc(n, sizeof *r->net);
+    if (!r->choice || !r->score || !r->net)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for %zu nets", n);
     SN_TRY(sn_loader_init(&r->loader, q->data, &q->data->train,
                           q->split->weights, q->split->n_weights, batch,
@@ -51,6 +52,7 @@ static void close_ranking(struct ranking *r)
 {
     sn_scorer_release(&r->scorer);
     sn_loader_release(&r->loader);
+    free(r->net);
     free(r->choice);
     free(r->score);
 }
@@ -71,7 +73,7 @@ static sn_status score_net(struct ranking *r, int i, struct sn_error *err)
                                             &p->budget,
                                             r->ask->config->run.seed};
     int *choice = r->choice + (ptrdiff_t)i * p->decisions.count;
-    struct sn_ranked_net *net = &r->out->net[i];
+    struct sn_ranked_net *net = &r->net[i];
     SN_TRY(stopped(r, err));
     SN_TRY(sn_choice_random(&limits, (uint32_t)i, choice, err));
     sn_arch_choose(&net->arch, &p->space, &p->decisions, choice);
@@ -101,15 +103,17 @@ static sn_status conclude(struct ranking *r, struct sn_error *err)
     sn_fractional_ranks(nwot, r->score, r->n);
     sn_fractional_ranks(mean, r->score + r->n, r->n);
     for (int i = 0; i < r->n; i++)
-        out->net[i].rank = mean[i] = 0.5 * (nwot[i] + mean[i]);
+        r->net[i].rank = mean[i] = 0.5 * (nwot[i] + mean[i]);
     const struct sn_effects_input in = {&p->space, &p->decisions, r->choice,
                                         mean, r->n};
     SN_TRY(sn_effects_fit(out->effect, out->error, &in, err));
     sn_option_costs(out->cost, &p->cost, &p->space, &p->decisions);
     out->dropped = sn_effects_drop(out->drop, out->effect, out->error,
                                    out->cost, &p->decisions);
-    qsort(out->net, (size_t)r->n, sizeof *out->net, by_rank);
+    qsort(r->net, (size_t)r->n, sizeof *r->net, by_rank);
+    out->net = r->net;
     out->n = r->n;
+    r->net = NULL;
     return SN_OK;
 }
 
