@@ -19,6 +19,9 @@ static int run_length(const char *dir)
 static void add_try(struct sn_text *t, const struct sn_cli *a,
                     const struct sn_rederived *r)
 {
+    static const char *const kind[] = {[SN_TARGET_NPU] = "npu",
+                                       [SN_TARGET_CPU] = "cpu",
+                                       [SN_TARGET_TABLE] = "table"};
     const char *dir = r->item[0].dir;
     sn_text_add(t,
                 "%-8s supernet train %.*s/config.ini -s search.mode=none \\\n"
@@ -29,7 +32,21 @@ static void add_try(struct sn_text *t, const struct sn_cli *a,
             sn_text_add(t, " \\\n%-8s     -s 'budget.%s=%s'", "",
                         sn_budget_name((sn_budget_kind)i),
                         i == SN_BUDGET_LATENCY ? r->latency[0] : a->budget[i]);
+    if (a->target && r->kind >= 0)
+        sn_text_add(t,
+                    " \\\n%-8s     -s target.kind=%s \\\n"
+                    "%-8s     -s 'target.file=%s'",
+                    "", kind[r->kind], "", a->target);
     sn_text_add(t, "\n");
+}
+
+/* The device, where it is not the run's own. */
+static void add_target(struct sn_text *t, const struct sn_rederived *r)
+{
+    if (*r->target)
+        sn_text_add(t, "%-8s %s\n", "target", r->target);
+    if (*r->reach)
+        sn_text_add(t, "%-8s %s\n", "note", r->reach);
 }
 
 static void add_one(struct sn_text *t, const struct sn_cli *a,
@@ -94,6 +111,7 @@ static sn_status print(const struct sn_cli *a, const struct sn_rederived *r,
     if (a->json)
         return sn_cli_print_owned(
             r->n > 1 ? front_json(r) : sn_result_json(&r->item[0]), err);
+    add_target(&t, r);
     if (r->n > 1)
         add_front(&t, r);
     else
@@ -103,9 +121,9 @@ static sn_status print(const struct sn_cli *a, const struct sn_rederived *r,
 
 sn_status sn_cli_derive(const struct sn_cli *a, struct sn_error *err)
 {
-    struct sn_rederive_request q = {.run = a->operand};
+    struct sn_rederive_request q = {.run = a->operand, .target = a->target};
     struct sn_rederived r;
-    bool given = false;
+    bool given = a->target;
     for (int i = 0; i < SN_BUDGETS; i++) {
         q.budget[i] = a->budget[i];
         given = given || a->budget[i];
@@ -113,7 +131,8 @@ sn_status sn_cli_derive(const struct sn_cli *a, struct sn_error *err)
     if (!given)
         return sn_fail(err, SN_ERR_CONFIG,
                        "derive: expected --latency, such as '2 ms' or '50 %%' "
-                       "of the baseline's, --weights, --activations or --macs");
+                       "of the baseline's, --weights, --activations, --macs or "
+                       "--target");
     SN_TRY(sn_rederive(&r, &q, err));
     const sn_status rc = print(a, &r, err);
     sn_rederived_release(&r);

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,6 +36,10 @@ static void add_text(struct sn_text *t, const struct sn_measure_result *r,
                      const char *file)
 {
     char time[SN_QUANTITY_TEXT], beyond[48] = "";
+    const char *nets = r->nets.nets ? r->nets_file : "";
+    const size_t n = strlen(file);
+    const int stem =
+        n > 4 && strcmp(file + n - 4, ".csv") == 0 ? (int)n - 4 : (int)n;
     if (r->unsettled)
         snprintf(beyond, sizeof beyond, ", %d of them beyond 2 %%",
                  r->unsettled);
@@ -53,23 +58,29 @@ static void add_text(struct sn_text *t, const struct sn_measure_result *r,
                 "noise",
                 r->runs ? 100.0 * (double)r->outliers / (double)r->runs : 0,
                 100 * r->drift);
-    sn_text_add(t, "%-8s %s%s\n", "file", file,
+    if (r->nets.nets)
+        sn_text_add(t, "%-8s %d of the config, timed whole; %d were there\n",
+                    "nets", r->nets.done, r->nets.kept);
+    sn_text_add(t, "%-8s %s%s%s%s\n", "file", file, *nets ? ", " : "", nets,
                 r->complete ? ""
                             : "; the time was up: the same command goes on");
     if (r->complete)
-        sn_text_add(t, "%-8s supernet fit %s -o %s.est\n", "try", file, file);
+        sn_text_add(t, "%-8s supernet fit %s%s%s -o %.*s.est\n", "try", file,
+                    *nets ? " --nets " : "", nets, stem, file);
 }
 
 static char *to_json(const struct sn_measure_result *r, const char *file)
 {
     json_t *o = json_pack(
-        "{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:b, s:b}",
+        "{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:b, s:b, "
+        "s:s?, s:i, s:i}",
         "device", r->device, "file", file, "needed", r->needed, "sampled",
         r->sampled, "kept", r->kept, "timed", r->done, "unsettled",
         r->unsettled, "worst_spread", r->worst, "outliers",
         r->runs ? (double)r->outliers / (double)r->runs : 0.0, "drift",
         r->drift, "seconds", r->seconds, "complete", r->complete, "pinned",
-        r->pinned);
+        r->pinned, "nets_file", r->nets.nets ? r->nets_file : NULL, "nets_kept",
+        r->nets.kept, "nets_timed", r->nets.done);
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(o);
@@ -92,6 +103,16 @@ static sn_status read_time(double *seconds, const char *text,
     return SN_OK;
 }
 
+static sn_status read_nets(int *nets, const char *text, struct sn_error *err)
+{
+    const struct sn_option row = {
+        .key = "nets", .type = SN_OPT_INT, .min = 1, .max = 1000, .unit = ""};
+    struct sn_error why;
+    if (text && sn_option_parse(&row, nets, text, NULL, &why) != SN_OK)
+        return sn_fail(err, SN_ERR_CONFIG, "--nets: %s", why.text);
+    return SN_OK;
+}
+
 sn_status sn_cli_measure(const struct sn_cli *a, struct sn_error *err)
 {
     struct bar bar = {.shows = !a->quiet && sn_os_columns(stderr) > 60};
@@ -105,6 +126,7 @@ sn_status sn_cli_measure(const struct sn_cli *a, struct sn_error *err)
     struct sn_measure_result r;
     struct sn_text t = {0};
     SN_TRY(read_time(&q.seconds, a->time, err));
+    SN_TRY(read_nets(&q.nets, a->nets, err));
     const sn_status rc = sn_measure_device(&r, &q, err);
     if (bar.drawn > 0)
         fprintf(stderr, "\r%-79s\r", "");

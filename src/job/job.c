@@ -19,6 +19,7 @@
 #include "job/measure_device.h"
 #include "job/weights.h"
 #include "search/table_io.h"
+#include "target/estimator.h"
 
 int sn_job_threads(int asked, const struct sn_run_options *run)
 {
@@ -388,6 +389,7 @@ static sn_status measure_nets(struct sn_job *j, struct sn_job_result *r,
         return SN_OK;
     SN_TRY(sn_measure_arch(&t, &r->net.arch, &j->kernels, SECONDS, err));
     r->net.measured = t.seconds;
+    r->stated = sn_estimator_error(j->config.device.estimator);
     if (!r->has_baseline)
         return SN_OK;
     SN_TRY(sn_measure_arch(&t, &r->baseline.arch, &j->kernels, SECONDS, err));

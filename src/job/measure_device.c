@@ -17,7 +17,6 @@
 #include "base/os.h"
 #include "base/text.h"
 #include "job/job.h"
-#include "search/infer_arch.h"
 #include "search/space.h"
 #include "target/unit_csv.h"
 
@@ -28,6 +27,10 @@ enum {
     SIMPLE = 80,   /* of them, each of convolutions, pools, linear layers */
     CSV_MAX = 64 << 20
 };
+
+/* Of pools and linear layers: those of one net, all much alike, would tell more
+ * of the clock than of the layer. */
+#define WIDE 4.0
 
 struct session {
     const struct sn_measure_request *ask;
@@ -144,12 +147,17 @@ static int draw(int at, int which, int lowest, int highest)
                                       (uint32_t)(highest - lowest + 1));
 }
 
-/* About x, by a factor of up to 1.6 either way, a multiple of `of`. */
-static int about(int x, int of, int at, int which)
+/* Around x, by a factor of up to `most` either way, a multiple of `of`. */
+static int around(int x, double most, int of, int at, int which)
 {
-    const double by = exp(log(1.6) * (draw(at, which, 0, 200) - 100) / 100);
+    const double by = exp(log(most) * (draw(at, which, 0, 200) - 100) / 100);
     const int whole = of * (int)floor(x * by / of + 0.5);
     return whole > of ? whole : of;
+}
+
+static int about(int x, int of, int at, int which)
+{
+    return around(x, 1.6, of, at, which);
 }
 
 /* A shape around a block that is needed. */
@@ -192,12 +200,12 @@ static void list_sample(struct session *s)
         u.w = u.h;
         add(s, &u);
         u = pool;
-        u.cin = u.cout = about(u.cin, 8, i, 16);
+        u.cin = u.cout = around(u.cin, WIDE, 8, i, 16);
         u.h = u.w = about(u.h, 1, i, 17);
         add(s, &u);
         u = linear;
-        u.cin = about(u.cin, 8, i, 18);
-        u.cout = about(u.cout, 1, i, 19);
+        u.cin = around(u.cin, WIDE, 8, i, 18);
+        u.cout = around(u.cout, WIDE, 1, i, 19);
         add(s, &u);
     }
     for (int i = 0; i < AROUND && n > 0; i++) {
@@ -390,6 +398,46 @@ static sn_status open_space(struct session *s, struct sn_error *err)
                         err);
 }
 
+/* PATH.nets.csv for PATH.csv. */
+static bool nets_path(char *buf, size_t size, const char *path)
+{
+    const size_t n = strlen(path);
+    const bool csv = n > 4 && strcmp(path + n - 4, ".csv") == 0;
+    return snprintf(buf, size, "%.*s.nets.csv", (int)(csv ? n - 4 : n), path) <
+           (int)size;
+}
+
+/* Whole nets, once all units are timed. */
+static sn_status measure_nets(struct session *s, struct sn_error *err)
+{
+    struct sn_measure_result *r = s->result;
+    const struct sn_measure_request *q = s->ask;
+    if (q->nets == 0 || !r->complete)
+        return SN_OK;
+    if (!nets_path(r->nets_file, sizeof r->nets_file, q->output))
+        return sn_fail(err, SN_ERR_OUTPUT, "%s: the path is too long",
+                       q->output);
+    struct sn_text facts = {0};
+    add_facts(&facts, s);
+    char *text = sn_text_take(&facts);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for the measurements");
+    const struct sn_nets_request nets = {.space = &s->space,
+                                         .k = &s->kernels,
+                                         .output = r->nets_file,
+                                         .device = r->device,
+                                         .facts = text,
+                                         .reference = s->reference,
+                                         .until = s->start + q->seconds,
+                                         .seed = 1,
+                                         .n = q->nets,
+                                         .tell = q->tell,
+                                         .context = q->context};
+    const sn_status rc = sn_measure_nets(&r->nets, &nets, err);
+    free(text);
+    return rc;
+}
+
 static sn_status measure(struct session *s, struct sn_error *err)
 {
     struct sn_measure_result *r = s->result;
@@ -404,48 +452,13 @@ static sn_status measure(struct session *s, struct sn_error *err)
     omp_set_num_threads(1);
     r->pinned = sn_os_pin();
     s->start = sn_clock_seconds();
-    const sn_status rc = measure_groups(s, err);
+    sn_status rc = measure_groups(s, err);
     sn_os_unpin();
-    r->seconds = sn_clock_seconds() - s->start;
     r->complete = left_of(s, s->n) == 0;
-    return rc;
-}
-
-static sn_status measure_net(struct sn_timing *t, struct sn_supernet *net,
-                             const struct sn_arch *arch,
-                             const struct sn_kernels *k, double seconds,
-                             struct sn_error *err)
-{
-    struct sn_infer f;
-    for (size_t i = 0; i < net->params.stat_total; i++)
-        net->params.m2[i] = 1;
-    for (int i = 0; i < net->params.stats; i++)
-        net->params.counts[i] = 1;
-    SN_TRY(sn_infer_arch(&f, net, arch, k, 1, 1, err));
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    (void)sn_os_pin();
-    *t = sn_measure_net(&f, 0.01, seconds);
-    sn_os_unpin();
-    omp_set_num_threads(threads);
-    sn_infer_release(&f);
-    return SN_OK;
-}
-
-sn_status sn_measure_arch(struct sn_timing *t, const struct sn_arch *arch,
-                          const struct sn_kernels *k, double seconds,
-                          struct sn_error *err)
-{
-    struct sn_space *space = malloc(sizeof *space);
-    struct sn_supernet net;
-    if (!space)
-        return sn_fail(err, SN_ERR_MEMORY, "no memory for a net");
-    sn_arch_space(space, arch);
-    sn_status rc = sn_supernet_init(&net, space, 1, err);
-    free(space);
-    SN_TRY(rc);
-    rc = measure_net(t, &net, arch, k, seconds, err);
-    sn_supernet_release(&net);
+    if (rc == SN_OK)
+        rc = measure_nets(s, err);
+    r->seconds = sn_clock_seconds() - s->start;
+    r->complete = r->complete && r->nets.kept + r->nets.done == r->nets.nets;
     return rc;
 }
 

@@ -2,11 +2,11 @@
 #define SN_JOB_MEASURE_DEVICE_H
 
 /* `supernet measure`: the units that the nets of a config are made of, and a
- * sample of shapes around them, timed on this machine, as an operator CSV. */
+ * sample of shapes around them, timed on this machine, as an operator CSV; and
+ * random nets of the config, timed whole. */
 
+#include "job/measure_nets.h"
 #include "job/options.h"
-#include "search/arch.h"
-#include "target/measure.h"
 
 struct sn_measure_request {
     const char *config; /* INI file */
@@ -14,6 +14,7 @@ struct sn_measure_request {
     int n_over;
     const char *output; /* the CSV; rows that it has already are kept */
     double seconds;     /* at most so long, but for the group under way */
+    int nets; /* random nets to be timed whole, into another CSV; or 0 */
     unsigned isa;
     /* Told from time to time; NULL: nobody. */
     void (*tell)(void *context, int done, int all, double left);
@@ -31,7 +32,9 @@ struct sn_measure_result {
     long runs, outliers;
     double drift; /* of the reference, largest from its first group */
     double seconds;
-    bool complete; /* no unit is left */
+    struct sn_nets_result nets;       /* where nets were asked for */
+    char nets_file[SN_TEXT_MAX + 16]; /* theirs: OUTPUT.nets.csv */
+    bool complete;                    /* no unit and no net is left */
     bool pinned;
 };
 
@@ -41,12 +44,6 @@ struct sn_measure_result {
 sn_status sn_measure_device(struct sn_measure_result *result,
                             const struct sn_measure_request *request,
                             struct sn_error *err);
-
-/* Times a net on this machine, pinned and on one thread, for at most so many
- * seconds.  SN_ERR_MEMORY. */
-sn_status sn_measure_arch(struct sn_timing *t, const struct sn_arch *arch,
-                          const struct sn_kernels *k, double seconds,
-                          struct sn_error *err);
 
 /* This machine as files name it: processor, instruction set, threads.  Returns
  * buf. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "job/finished.h"
+#include "job/target_file.h"
 
 enum { LATENCY_MAX = 40 }; /* letters of a latency */
 
@@ -110,6 +111,12 @@ static void dir_name(struct sn_text *t, const struct sn_rederive_request *q,
             add_word(t, q->budget[i]);
             comma = ",";
         }
+    if (q->target) {
+        const char *slash = strrchr(q->target, '/');
+        const char *name = slash ? slash + 1 : q->target;
+        sn_text_add(t, "%starget=", comma);
+        sn_text_add_bytes(t, name, strcspn(name, "."));
+    }
 }
 
 static sn_status make_dir(struct sn_rundir *out, const struct sn_rundir *run,
@@ -196,6 +203,39 @@ static sn_status write_each(const struct sn_finished *s, struct sn_rederived *r,
     return r->n > 1 ? write_pareto(&s->dir, r, err) : SN_OK;
 }
 
+/* ---- another target ---- */
+
+static int kind_of(const struct sn_finished *s, const char *path,
+                   const struct sn_target *t)
+{
+    if (sn_target_is_estimator(path))
+        return s->config.target.kind == SN_TARGET_CPU ? SN_TARGET_CPU
+                                                      : SN_TARGET_TABLE;
+    if (sn_target_is_csv(path))
+        return SN_TARGET_TABLE;
+    return t->kind == SN_TARGET_NPU ? SN_TARGET_NPU : -1;
+}
+
+/* The options and the baseline as they cost on another device. */
+static sn_status reprice(struct sn_finished *s, struct sn_rederived *r,
+                         const char *path, struct sn_error *err)
+{
+    struct sn_target t;
+    SN_TRY(sn_target_read(&t, path, err));
+    t.act = s->space.act;
+    snprintf(r->target, sizeof r->target, "%s", sn_target_name(&t));
+    r->kind = kind_of(s, path, &t);
+    sn_status rc = sn_arch_reach(r->reach, &s->baseline, &t, err);
+    if (rc == SN_OK)
+        rc = sn_space_reach(r->reach, &s->space, &t, err);
+    if (rc == SN_OK)
+        rc = sn_cost_table_make(&s->table, &s->space, &t, err);
+    if (rc == SN_OK)
+        sn_arch_cost(&s->baseline_cost, &s->baseline, &t);
+    sn_target_release(&t);
+    return rc;
+}
+
 /* ---- the whole ---- */
 
 static sn_status rederive(struct sn_finished *s, struct sn_rederived *r,
@@ -203,6 +243,8 @@ static sn_status rederive(struct sn_finished *s, struct sn_rederived *r,
                           struct sn_error *err)
 {
     SN_TRY(sn_finished_open(s, q->run, err));
+    if (q->target)
+        SN_TRY(reprice(s, r, q->target, err));
     SN_TRY(split_latencies(r, q->budget[SN_BUDGET_LATENCY], err));
     for (int i = 0; i < r->n; i++)
         SN_TRY(

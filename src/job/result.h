@@ -29,6 +29,8 @@ struct sn_job_result {
     struct sn_net_result net;
     bool has_baseline; /* false when the net is the baseline itself */
     struct sn_net_result baseline;
+    double stated; /* relative error of predictions, as their estimator has it;
+                    * where nets are measured */
     char dir[SN_RUN_PATH]; /* the run directory */
 };
 

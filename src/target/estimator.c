@@ -124,6 +124,15 @@ double sn_estimator_constant(const struct sn_estimator *e)
     return 1e-6 * e->nets.constant;
 }
 
+double sn_estimator_error(const struct sn_estimator *e)
+{
+    double worst = e->nets_mape;
+    for (int i = 0; i < SN_UNIT_OPS && isnan(e->nets_mape); i++)
+        if (e->model[i].present)
+            worst = fmax(worst, e->model[i].mape); /* passes over a NaN */
+    return worst;
+}
+
 void sn_class_release(struct sn_class_model *m)
 {
     sn_ridge_release(&m->ridge);

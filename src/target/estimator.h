@@ -52,6 +52,11 @@ sn_unit_act sn_estimator_act(const struct sn_estimator *e, sn_unit_op op,
 /* Whether a class has units that add their input to their output. */
 bool sn_estimator_skips(const struct sn_estimator *e, sn_unit_op op);
 
+/* Relative error that the estimator states of a net: the mean over nets that
+ * its fit had not seen, or, without nets, over rows of its worst class.  NaN
+ * where neither is known. */
+double sn_estimator_error(const struct sn_estimator *e);
+
 /* Predicts a unit whose op there is a class for.  Serial, keeps no state. */
 struct sn_estimate sn_estimator_predict(const struct sn_estimator *e,
                                         const struct sn_unit *u);

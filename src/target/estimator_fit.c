@@ -306,6 +306,7 @@ sn_status sn_estimator_fit(struct sn_estimator **e,
         snprintf(made->device, sizeof made->device, "%s", options->device);
         snprintf(made->dtype, sizeof made->dtype, "%s", options->dtype);
         made->nets.gain = 1.0;
+        made->nets_mape = (double)NAN;
         sn_fit_order(order, rows->n, options->seed);
         rc = fit_classes(made, &found, rows, order, options, err);
     }

@@ -6,7 +6,7 @@
  *      "low": [], "high": [], and of its family
  *      "ridge": {"bias", "mean": [], "scale": [], "weight": []}
  *      "boost": {"bias", "trees": [[column, edge, left, value, ...], ...]}}},
- *    "nets": {"gain", "constant", "offset", "share": [],
+ *    "nets": {"gain", "constant", "offset", "mape", "share": [],
  *             "points": [[op, cin, cout, ..., beta], ...]}}
  *
  * What is read is checked so that predicting with it cannot fail: every index
@@ -152,15 +152,16 @@ static json_t *point_json(const struct sn_unit *u, double beta)
     return o;
 }
 
-static json_t *correction_json(const struct sn_correction *c)
+static json_t *correction_json(const struct sn_correction *c, double mape)
 {
     json_t *points = json_array();
     for (int i = 0; i < c->points; i++)
         json_array_append_new(points,
                               point_json(&c->point[i].unit, c->beta[i]));
-    return json_pack("{s:f, s:f, s:f, s:o, s:o}", "gain", c->gain, "constant",
-                     c->constant, "offset", c->offset, "share",
-                     reals(c->share, SN_LIKES), "points", points);
+    return json_pack("{s:f, s:f, s:f, s:o, s:o, s:o}", "gain", c->gain,
+                     "constant", c->constant, "offset", c->offset, "mape",
+                     sn_json_real(mape), "share", reals(c->share, SN_LIKES),
+                     "points", points);
 }
 
 static const char *hash_text(char buf[HASH_TEXT], const struct sn_estimator *e)
@@ -178,11 +179,11 @@ sn_status sn_estimator_save(const struct sn_estimator *e, const char *path,
         if (e->model[i].present)
             json_object_set_new(classes, sn_unit_op_name((sn_unit_op)i),
                                 class_json(&e->model[i]));
-    json_t *root =
-        json_pack("{s:s, s:i, s:o, s:o, s:s, s:o, s:o}", "format", EST_FORMAT,
-                  "version", VERSION, "device", sn_json_name(e->device),
-                  "dtype", sn_json_name(e->dtype), "hash", hash_text(hash, e),
-                  "classes", classes, "nets", correction_json(&e->nets));
+    json_t *root = json_pack(
+        "{s:s, s:i, s:o, s:o, s:s, s:o, s:o}", "format", EST_FORMAT, "version",
+        VERSION, "device", sn_json_name(e->device), "dtype",
+        sn_json_name(e->dtype), "hash", hash_text(hash, e), "classes", classes,
+        "nets", correction_json(&e->nets, e->nets_mape));
     return sn_json_write_exact(path, root, err);
 }
 
@@ -495,6 +496,7 @@ static sn_status read_estimator(struct sn_estimator *e, json_t *root,
     SN_TRY(read_head(e, root, path, err));
     SN_TRY(read_classes(e, root, path, err));
     SN_TRY(read_correction(&r, json_object_get(root, "nets"), &e->nets));
+    e->nets_mape = score_of(json_object_get(root, "nets"), "mape");
     SN_TRY(sn_json_get_text(root, "hash", &written, path, err));
     if (strcmp(hash_text(hash, e), written) != 0)
         return sn_fail(err, SN_ERR_INPUT,

@@ -216,6 +216,7 @@ static sn_status fit(struct sn_estimator *e, struct sn_fit_nets *r,
         take_classes(e, all, &own);
         sn_correction_release(&e->nets);
         e->nets = c;
+        e->nets_mape = all->n > 1 ? r->score[r->kind].mape : (double)NAN;
     }
     free(base);
     return rc;

@@ -22,8 +22,9 @@ struct reader {
     struct sn_net_table t;
     size_t unit_room, row_room, term_room;
     int terms;
-    double scale; /* microseconds of the column's unit */
-    int latency, device;
+    double scale;             /* microseconds of the column's unit */
+    int latency, device, act; /* columns; -1: there is none */
+    int act_of; /* sn_unit_act of the row's units; -1: as the code has it */
     struct sn_error *err;
 };
 
@@ -69,10 +70,14 @@ static bool same(const struct sn_unit *a, const struct sn_unit *b)
 }
 
 /* Adds one unit to the net that is being read. */
-static sn_status push(struct reader *r, const struct sn_unit *u)
+static sn_status push(struct reader *r, const struct sn_unit *unit)
 {
     struct sn_net_table *t = &r->t;
+    struct sn_unit one = *unit;
+    const struct sn_unit *u = &one;
     int i = 0;
+    if (r->act_of >= 0 && one.op != SN_UNIT_FC) /* it makes the logits */
+        one.act = (sn_unit_act)r->act_of;
     while (i < t->units && !same(&t->unit[i], u))
         i++;
     if (i == UNITS_MAX || r->terms - t->start[t->n] >= TERMS_OF_NET)
@@ -408,6 +413,18 @@ static sn_status row_time(struct reader *r, const char *device, double *us)
     return SN_OK;
 }
 
+/* The activation of the row's net. */
+static sn_status row_act(struct reader *r)
+{
+    r->act_of = -1;
+    if (r->act < 0 || !*r->csv.field[r->act])
+        return SN_OK;
+    r->act_of = sn_unit_act_find(r->csv.field[r->act]);
+    return r->act_of >= 0 ? SN_OK
+                          : wrong(r, "act", r->csv.field[r->act],
+                                  "none, relu, relu6, hswish or swish");
+}
+
 static sn_status read_rows(struct reader *r, code_fn *code, const char *device)
 {
     struct sn_net_table *t = &r->t;
@@ -425,6 +442,7 @@ static sn_status read_rows(struct reader *r, code_fn *code, const char *device)
         SN_TRY(row_time(r, device, &us));
         if (us <= 0.0)
             continue;
+        SN_TRY(row_act(r));
         SN_TRY(code(r));
         if (r->terms == t->start[t->n])
             return sn_fail(r->err, SN_ERR_INPUT,
@@ -453,6 +471,7 @@ static sn_status read_table(struct reader *r, const char *column,
                        r->csv.path, r->csv.line);
     SN_TRY(find_latency(r, column));
     r->device = sn_csv_column(&r->csv, "device");
+    r->act = sn_csv_column(&r->csv, "act");
     return read_rows(r, code, device);
 }
 

@@ -16,7 +16,8 @@
  *                    c1280;gap;fc c10`
  *
  * The latency stands in the column that is asked for; its name ends in _us, _ms
- * or _s.  A `device` column picks rows as in operator CSVs. */
+ * or _s.  A `device` column picks rows as in operator CSVs, an `act` column
+ * names the activation of all layers but the last. */
 
 #include "target/sums.h"
 #include "target/unit_csv.h"

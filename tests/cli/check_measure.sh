@@ -50,6 +50,26 @@ verdict 'the second one goes on' $?
 sort -u cpu.csv | cmp -s - <(sort cpu.csv)
 verdict 'no unit stands there twice' $?
 shows '^timed +0 in ' measure tiny.ini -o cpu.csv
+
+# ---- whole nets ----
+shows 'supernet fit cpu.csv --nets cpu.nets.csv -o cpu.est$' measure tiny.ini -o cpu.csv --nets 9 --time '8 min'
+grep -qE '^nets +9 of the config, timed whole; 0 were there$' out
+verdict 'nine nets were timed' $?
+[ "$(grep -v '^#' cpu.nets.csv | cut -d, -f4 | sort -u | wc -l)" -eq 10 ]
+verdict 'all of them different' $?
+cp cpu.nets.csv nine.csv
+shows '"nets_kept": 9' measure tiny.ini -o cpu.csv --nets 11 --time '8 min' --json
+grep -v '^#' nine.csv | grep -vxFf cpu.nets.csv | cmp -s - /dev/null
+verdict 'nets that were there stay' $?
+shows '^nets +11 ' fit cpu.csv --nets cpu.nets.csv -o nets.est
+expect 2 '--nets: ' measure tiny.ini -o cpu.csv --nets many
+sed 's/1 thread/9 threads/' cpu.nets.csv >x.nets.csv
+cp cpu.csv x.csv
+expect 3 "x.nets.csv:12: holds measurements of '.*9 threads'" measure tiny.ini -o x.csv --nets 9
+echo 'arch,latency_us' >x.nets.csv
+expect 3 "x.nets.csv:1: found no column 'device'" measure tiny.ini -o x.csv --nets 9
+sed 's/,relu6,/,relu7,/' cpu.nets.csv >act.csv
+expect 3 "act: found 'relu7', expected none, relu" fit cpu.csv --nets act.csv
 shows '"complete": true' measure tiny.ini -o cpu.csv --json
 sed 's/1 thread/9 threads/' cpu.csv >other.csv
 expect 3 "other.csv: holds measurements of '.*9 threads'" measure tiny.ini -o other.csv
@@ -67,6 +87,22 @@ grep -qE '^stage.1.block.1.(ibn|fused) +3x3' out
 verdict 'a block is priced as a whole' $?
 shows '^target +.* 1 thread, batch 1' estimate run/arch.txt --target cpu.est
 shows 'predicted latency' derive run --latency '100 %'
+
+# ---- measured again: the search stands, its prices are new ----
+shows '^target +.* 1 thread$' derive run --target nets.est
+grep -qF -- "-s target.kind=cpu" out && grep -qF -- "-s 'target.file=nets.est'" out
+verdict 'how to train it names the target' $?
+[ -s run/derive/target=nets/arch.txt ]
+verdict 'and lies in a folder of its own' $?
+predicted=$(grep -oE '"predicted": [0-9.e-]+' run/derive/target=nets/cost.json | head -1 | cut -d' ' -f2)
+shows '"latency_ms": ' estimate run/derive/target=nets/arch.txt --target nets.est --json
+[ "$(grep -oE '"latency_ms": [0-9.e-]+' out | head -1 | cut -d' ' -f2)" = "$predicted" ]
+verdict 'budgets and estimates count the same' $?
+shows 'target=ne-1' derive run --latency '90 %' --target "$root/configs/targets/ne-1.ini"
+[ -s 'run/derive/90%,target=ne-1/arch.txt' ]
+verdict 'another device needs no other search' $?
+expect 3 'gone.est' derive run --target gone.est
+expect 2 'derive: expected --latency.* or --target' derive run
 sed 's/^kind = cpu/kind = npu/' tiny.ini >kind.ini
 expect 2 'kind.ini:8:.*expected the description of an npu' check kind.ini
 sed "s|^file = .*|file = $root/configs/targets/ne-1s.ini|" tiny.ini >file.ini

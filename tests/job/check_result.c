@@ -103,6 +103,47 @@ static void json_holds_everything(void **state)
     free(r);
 }
 
+/* What is told of a net that takes 1 + off times what was predicted. */
+static char *card_of(struct sn_job_result *r, double off)
+{
+    struct sn_text t = {0};
+    r->net.measured = (1 + off) * r->net.cost.seconds;
+    sn_result_card(r, &t);
+    char *text = sn_text_take(&t);
+    assert_non_null(text);
+    return text;
+}
+
+static void a_prediction_that_failed_is_told(void **state)
+{
+    (void)state;
+    struct sn_job_result *r = result();
+    r->stated = 0.05;
+    char *text = card_of(r, 0.04);
+    assert_null(strstr(text, "warning"));
+    assert_non_null(strstr(text, "measured latency"));
+    free(text);
+    text = card_of(r, 0.06);
+    assert_non_null(
+        strstr(text, "takes 6.0 % more than predicted; 5.0 % was stated"));
+    assert_non_null(strstr(text, "measure CONFIG.ini -o OPS.csv --nets 20"));
+    assert_non_null(strstr(text, "derive runs/x-20250101-000000 --target"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+        assert_true(strcspn(line, "\n") <= 100);
+    free(text);
+    r->stated = 0.001; /* less than two measurements differ by */
+    text = card_of(r, -0.015);
+    assert_null(strstr(text, "warning"));
+    free(text);
+    r->searched = false;
+    text = card_of(r, -0.03);
+    assert_non_null(
+        strstr(text, "takes 3.0 % less than predicted; 2.0 % was stated"));
+    assert_null(strstr(text, "supernet derive"));
+    free(text);
+    free(r);
+}
+
 static void card_tells_and_fits(void **state)
 {
     (void)state;
@@ -448,6 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_holds_everything),
+        cmocka_unit_test(a_prediction_that_failed_is_told),
         cmocka_unit_test(card_tells_and_fits),
         cmocka_unit_test(run_directories),
         cmocka_unit_test(places_that_do_not_do),
