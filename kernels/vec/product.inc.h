@@ -55,6 +55,16 @@ V_INLINE v_f32 broadcast(float x, const int nr)
     return nr > 1 ? v_hold(v_set(x)) : v_set(x);
 }
 
+/* Asks for the lines of nr vectors of values from `c` on, which are written
+ * behind all terms: a store to a line that is in no cache reads it first. */
+V_INLINE void ask_values(const struct sn_product *p, ptrdiff_t c, const int nr)
+{
+    const ptrdiff_t size = p->c_form == SN_REAL ? sizeof(float) : 2;
+    V_UNROLL
+    for (int iv = 0; iv < nr; iv++)
+        v_soon((const char *)p->c + (c + iv * V_WIDTH) * size);
+}
+
 /* One tile of mr pixels and nr vectors; `touching`: the values of a of one term
  * lie together. */
 V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
@@ -69,6 +79,9 @@ V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
     v_f32 sum[V_MR][V_NR];
     v_half half[V_MR];
 
+    V_UNROLL
+    for (int im = 0; im < mr; im++)
+        ask_values(p, c + im * p->c_m, nr);
     V_UNROLL
     for (int im = 0; im < mr; im++) {
         V_UNROLL
