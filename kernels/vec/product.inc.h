@@ -38,10 +38,12 @@ V_INLINE v_half term_half(v_half a, v_half b, v_half sum)
 }
 #endif
 
-/* Where in the memory ahead a product is, and how far it goes at each term. */
+/* Where in the memory ahead a product is, and how far it goes at each term, and
+ * before each tile where terms are too few. */
 struct ahead {
     const char *at;
     ptrdiff_t step; /* bytes; at most a line, so that none is left out */
+    ptrdiff_t jump;
 };
 
 /* The last vector of a tile: some of its lanes count, all do, or no more than
@@ -72,13 +74,15 @@ V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
                            v_mask m, const int mr, const int nr,
                            const enum last last, const int touching)
 {
-    const char *line = ahead->at;
+    const char *line = ahead->at + ahead->jump;
     const ptrdiff_t line_step = ahead->step;
     const ptrdiff_t a_m = touching ? 1 : p->a_m;
     const int wide = last == HALF ? nr - 1 : nr; /* vectors that are whole */
     v_f32 sum[V_MR][V_NR];
     v_half half[V_MR];
 
+    for (ptrdiff_t at = 0; at < ahead->jump; at += V_LINE)
+        v_soon(ahead->at + at);
     V_UNROLL
     for (int im = 0; im < mr; im++)
         ask_values(p, c + im * p->c_m, nr);
@@ -220,16 +224,19 @@ static void product_panel(const struct sn_product *p, struct ahead *ahead,
 /* Spreads the memory ahead over the terms of all tiles. */
 static struct ahead find_ahead(const struct sn_product *p, int panels)
 {
-    const ptrdiff_t terms = (ptrdiff_t)panels * p->rows *
-                            ((p->m + V_MR - 1) / V_MR) * p->segs * p->len;
+    const ptrdiff_t count =
+        (ptrdiff_t)panels * p->rows * ((p->m + V_MR - 1) / V_MR);
+    const ptrdiff_t terms = count * p->segs * p->len;
     struct ahead ahead = {.at = (const char *)p->ahead};
     if (!p->ahead || terms == 0) {
         ahead.at = (const char *)p->b;
         return ahead;
     }
     ahead.step = p->ahead_bytes / terms + 1;
-    if (ahead.step > V_LINE)
+    if (ahead.step > V_LINE) {
+        ahead.jump = (p->ahead_bytes - terms * V_LINE) / count;
         ahead.step = V_LINE;
+    }
     return ahead;
 }
 
