@@ -29,15 +29,21 @@ struct tile {
     int count;
 };
 
-/* The wider tensor: what backward waits for. */
-static const struct sn_tensor *wider(const struct sn_stage *s)
-{
-    return s->in->ld > s->out->ld ? s->in : s->out;
-}
-
 static ptrdiff_t step_bytes(const struct sn_stage *s, const struct sn_tensor *t)
 {
     return (ptrdiff_t)s->step * t->ld * (ptrdiff_t)sn_form_bytes(t->form);
+}
+
+/* What backward asks for while it multiplies: the wide things that the tile
+ * from `pixel` on will read.  Those are x; or dz, and y where it is made into
+ * dy: then the gradient of x asks for dz. */
+static const void *ahead_of_weights(const struct sn_stage *s, ptrdiff_t pixel)
+{
+    if (s->in->ld > s->out->ld)
+        return sn_tensor_rows(s->in, pixel).at;
+    if (s->out->bn && s->in->wants_grad)
+        return sn_tensor_rows(s->out, pixel).at;
+    return sn_tensor_grad_rows(s->out, pixel).at;
 }
 
 /* Terms of a sum over `n` values, and their distance where pixels are p values
@@ -89,7 +95,7 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                         struct sn_rows x, struct sn_rows dy,
                         const struct tile *at, sn_real *slot, bool opens)
 {
-    const struct sn_tensor *wide = wider(s);
+    const struct sn_tensor *wide = s->in->ld > s->out->ld ? s->in : s->out;
     const ptrdiff_t next = at->pixel + at->count;
     const struct sn_product p = {.rows = 1,
                                  .m = s->in->c,
@@ -104,7 +110,7 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                                  .c = slot,
                                  .c_m = s->out->c,
                                  .add = !opens,
-                                 .ahead = sn_tensor_rows(wide, next).at,
+                                 .ahead = ahead_of_weights(s, next),
                                  .ahead_bytes = step_bytes(s, wide)};
     sn_stage_multiply(s, k, &p);
 }
@@ -113,7 +119,6 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
 static void data_grad(const struct sn_stage *s, const struct sn_kernels *k,
                       struct sn_rows dy, const struct tile *at)
 {
-    const struct sn_tensor *wide = wider(s);
     const ptrdiff_t next = at->pixel + at->count;
     const struct sn_rows dx = sn_tensor_grad_rows(s->in, at->pixel);
     const struct sn_product p = {.rows = 1,
@@ -130,8 +135,8 @@ static void data_grad(const struct sn_stage *s, const struct sn_kernels *k,
                                  .c_m = dx.p,
                                  .c_form = dx.form,
                                  .add = sn_stage_adds(s),
-                                 .ahead = sn_tensor_grad_rows(wide, next).at,
-                                 .ahead_bytes = step_bytes(s, wide)};
+                                 .ahead = sn_tensor_grad_rows(s->out, next).at,
+                                 .ahead_bytes = step_bytes(s, s->out)};
     sn_stage_multiply(s, k, &p);
 }
 
