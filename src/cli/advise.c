@@ -39,7 +39,7 @@ static sn_status read_kinds(unsigned *kinds, const char *text,
         if (kind == SN_EDITS)
             return sn_fail(err, SN_ERR_CONFIG,
                            "--take: '%.*s' is not known; expected fuse, "
-                           "unfuse, round, even, narrow, drop",
+                           "unfuse, conv, round, even, narrow, drop",
                            n < 40 ? (int)n : 40, word);
         *kinds |= 1U << kind;
         word = word[n] ? word + n + 1 : NULL;

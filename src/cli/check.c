@@ -24,7 +24,7 @@ static void option_row(struct sn_text *t, const char *block, const char *shape,
 {
     char time[SN_QUANTITY_TEXT], macs[SN_QUANTITY_TEXT];
     char weights[SN_QUANTITY_TEXT], peak[SN_QUANTITY_TEXT];
-    sn_text_add(t, "%-16s %-11s %-10s %9s %9s %9s %9s\n", block, shape, option,
+    sn_text_add(t, "%-16s %-11s %-13s %8s %8s %8s %8s\n", block, shape, option,
                 sn_text_time(time, sizeof time, c->seconds),
                 sn_text_count(macs, sizeof macs, c->macs),
                 sn_text_bytes(weights, sizeof weights, c->weights),
@@ -36,20 +36,23 @@ static void block_rows(struct sn_text *t, const struct sn_job_plan *p, int is,
                        int ib)
 {
     const struct sn_block_space *b = &p->space.stage[is].block[ib];
-    char name[48], shape[48], option[48];
+    char name[48], shape[48], option[48], text[SN_BLOCK_TEXT];
     snprintf(name, sizeof name, "stage.%d.block.%d", is + 1, ib + 1);
     for (int i = 0; i < b->n_op; i++) {
         const sn_block_op op = b->op[i];
         const struct sn_op_space *of = &b->of[op];
-        for (int ie = 0; ie < of->n_e; ie++) {
+        for (int j = 0; j < of->n_k * of->n_e; j++) {
+            const int ik = j / of->n_e, ie = j % of->n_e;
+            const struct sn_block x = {op, of->k[ik], of->e[ie]};
             const struct sn_block_shape s =
-                sn_space_block(&p->space, is, ib, op, of->k[0], of->e[ie]);
+                sn_space_block(&p->space, is, ib, op, x.k, x.e);
+            if (!sn_op_offers(of, ik, ie))
+                continue;
             snprintf(shape, sizeof shape, "%dx%dx%d", s.h, s.w, s.cin);
-            snprintf(option, sizeof option, "%s e%d%s", sn_block_op_name(op),
-                     of->e[ie],
-                     op == b->star.op && of->e[ie] == b->star.e ? " *" : "");
+            snprintf(option, sizeof option, "%s%s", sn_block_text(text, x),
+                     memcmp(&x, &b->star, sizeof x) == 0 ? " *" : "");
             option_row(t, name, shape, option,
-                       &p->cost.block[is][ib][op][0][ie]);
+                       &p->cost.block[is][ib][op][ik][ie]);
             name[0] = '\0';
         }
     }
@@ -68,7 +71,7 @@ static void depth_row(struct sn_text *t, const struct sn_stage_space *s, int is)
 static void add_table(struct sn_text *t, const struct sn_job_plan *p)
 {
     char shape[32];
-    sn_text_add(t, "%-16s %-11s %-10s %9s %9s %9s %9s\n", "block", "input",
+    sn_text_add(t, "%-16s %-11s %-13s %8s %8s %8s %8s\n", "block", "input",
                 "option", "latency", "MACs", "weights", "live");
     snprintf(shape, sizeof shape, "%dx%dx%d", p->space.h, p->space.w,
              p->space.c);

@@ -11,11 +11,11 @@
 static const char *option_text(char *buf, size_t size,
                                const struct sn_explained *e)
 {
+    char block[SN_BLOCK_TEXT];
     if (e->block < 0)
         snprintf(buf, size, "%d block%s", e->depth, e->depth > 1 ? "s" : "");
     else
-        snprintf(buf, size, "%s k%d e%d", sn_block_op_name(e->option.op),
-                 e->option.k, e->option.e);
+        snprintf(buf, size, "%s", sn_block_text(block, e->option));
     return buf;
 }
 

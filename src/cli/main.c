@@ -115,7 +115,7 @@ static const struct flag flags[] = {
     {"by", 'B', false, "latency|weights|macs|activations", false,
      "what the edits are to lower; latency"},
     {"take", 'k', false, "EDIT[,...]", false,
-     "edits that -o may take: fuse, unfuse, round, even, narrow, drop"},
+     "edits that -o may take: fuse, unfuse, conv, round, even, narrow, drop"},
     {"controls", 'L', false, NULL, false,
      "baseline, expert, random, width-only, fusion-only, both"},
     {"seeds", 'Q', false, "N", false, "how many: the config's and on; 3"},

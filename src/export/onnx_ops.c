@@ -219,10 +219,18 @@ static void add_fused(struct writer *w, const struct block *b)
                             false, SN_ACT_NONE});
 }
 
+static void add_plain(struct writer *w, const struct block *b)
+{
+    add_conv(w, join(b->name, "dense").text,
+             &(struct conv){b->ids->dense, b->ids->bn[0], b->cout, b->block->k,
+                            b->stride, false, w->net->arch->act});
+}
+
 /* One row per op of a block. */
 static void (*const ops[SN_OP_COUNT])(struct writer *, const struct block *) = {
     [SN_OP_IBN] = add_ibn,
     [SN_OP_FUSED] = add_fused,
+    [SN_OP_CONV] = add_plain,
 };
 
 bool sn_onnx_has_op(sn_block_op op)

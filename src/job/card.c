@@ -114,7 +114,8 @@ void sn_arch_table(const struct sn_arch *arch, struct sn_text *out)
             sn_text_add(out, "%s%s", ib ? ", " : "", sn_block_op_name(b->op));
             if (b->k != 3)
                 sn_text_add(out, " k%d", b->k);
-            sn_text_add(out, " e%d", b->e);
+            if (b->op != SN_OP_CONV)
+                sn_text_add(out, " e%d", b->e);
         }
         sn_text_add(out, "\n");
     }

@@ -140,21 +140,24 @@ static void add_fusion(struct sn_text *t, const struct sn_arch *base, int is,
     const struct sn_block *b = &s->block[0];
     const int n = is + 1,
               width = m < 1.0 ? scaled(s->width, m, lanes) : s->width;
-    const bool fixed = b->op == SN_OP_IBN && b->e == 1;
+    const bool fixed = b->op == SN_OP_CONV || (b->op == SN_OP_IBN && b->e == 1);
+    const bool fused = b->op == SN_OP_FUSED;
     sn_text_add(t, "stage.%d.width=%d\nstage.%d.depth=%d\n", n, width, n,
                 s->depth);
     sn_text_add(t, "stage.%d.op=%s\n", n,
-                fixed                ? "ibn"
-                : b->op == SN_OP_IBN ? "ibn*, fused"
-                                     : "ibn, fused*");
-    sn_text_add(t, "stage.%d.k=%d\nstage.%d.k_ibn=%d\nstage.%d.k_fused=%d\n", n,
-                b->k, n, b->k, n, b->k);
-    if (fixed || b->op == SN_OP_IBN)
-        sn_text_add(t, "stage.%d.e_ibn=%d\nstage.%d.e_fused=2, 4*\n", n, b->e,
-                    n);
-    else
+                fixed   ? sn_block_op_name(b->op)
+                : fused ? "ibn, fused*"
+                        : "ibn*, fused");
+    sn_text_add(t,
+                "stage.%d.k=%d\nstage.%d.k_ibn=%d\nstage.%d.k_fused=%d\n"
+                "stage.%d.k_conv=%d\n",
+                n, b->k, n, b->k, n, b->k, n, b->k);
+    if (fused)
         sn_text_add(t, "stage.%d.e_ibn=6\nstage.%d.e_fused=2, %d*\n", n, n,
                     b->e > 2 ? b->e : 4);
+    else
+        sn_text_add(t, "stage.%d.e_ibn=%d\nstage.%d.e_fused=2, 4*\n", n, b->e,
+                    n);
 }
 
 static void add_search(struct sn_text *t, const struct sn_job_plan *plan,

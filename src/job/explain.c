@@ -220,6 +220,7 @@ void sn_explanation_release(struct sn_explanation *x)
 static void add_rule(struct sn_text *t, const struct sn_explained *item, int n)
 {
     int lost = 0, chosen = -1;
+    char block[SN_BLOCK_TEXT];
     struct sn_text list = {0};
     for (int i = 0; i < n; i++) {
         const struct sn_explained *e = &item[i];
@@ -227,16 +228,14 @@ static void add_rule(struct sn_text *t, const struct sn_explained *item, int n)
             chosen = i;
         if (e->fate == SN_FATE_CHOSEN || e->probability * n >= LOST_SHARE)
             continue;
-        sn_text_add(&list, "%s%s k%d e%d", lost++ ? ", " : "",
-                    sn_block_op_name(e->option.op), e->option.k, e->option.e);
+        sn_text_add(&list, "%s%s", lost++ ? ", " : "",
+                    sn_block_text(block, e->option));
     }
     if (lost > 0 && lost < n)
         sn_text_add(t, "\n[stage.%d.block.%d]\n", item->stage + 1,
                     item->block + 1);
     if (lost > 0 && lost == n - 1 && chosen >= 0)
-        sn_text_add(t, "pin = %s k%d e%d\n",
-                    sn_block_op_name(item[chosen].option.op),
-                    item[chosen].option.k, item[chosen].option.e);
+        sn_text_add(t, "pin = %s\n", sn_block_text(block, item[chosen].option));
     else if (lost > 0 && lost < n)
         sn_text_add(t, "forbid = %s\n", list.data ? list.data : "");
     t->failed = t->failed || list.failed;

@@ -172,7 +172,7 @@ static struct sn_unit sample_block(const struct sn_unit *from, int at)
     u.h = u.w = about(u.h, 1, at, 3);
     if (from->expands || from->op == SN_UNIT_FUSED)
         u.mid = u.cin * expansions[draw(at, 4, 0, 3)];
-    else
+    else if (from->op == SN_UNIT_IBN)
         u.mid = u.cin;
     if (draw(at, 5, 0, 3) == 0)
         u.k = u.k == 3 ? 5 : 3;
@@ -180,11 +180,18 @@ static struct sn_unit sample_block(const struct sn_unit *from, int at)
     return u;
 }
 
+/* Behind the stem, which comes first. */
+static bool is_block(const struct session *s, int i)
+{
+    const struct sn_unit *u = &s->unit[i];
+    return u->mid > 0 || (i > 0 && u->op == SN_UNIT_CONV && u->k > 1);
+}
+
 static void list_sample(struct session *s)
 {
     int blocks[UNITS], n = 0;
     for (int i = 0; i < s->needed; i++)
-        if (s->unit[i].mid > 0)
+        if (is_block(s, i))
             blocks[n++] = i;
     const struct sn_unit conv = s->unit[0], pool = s->unit[s->needed - 2],
                          linear = s->unit[s->needed - 1];

@@ -63,7 +63,8 @@ static void add_stage(struct sn_infer *f, const struct sn_stage *of,
 }
 
 /* A residual: the input of a block is added to what the block wrote last, whose
- * bias is still pending and stays so. */
+ * bias is still pending and stays so; a conv block's is applied, as its
+ * activation stands in front of the sum. */
 static void add_sum(struct sn_infer *f, const struct sn_layer *layer,
                     const struct sn_graph *g)
 {
@@ -72,10 +73,14 @@ static void add_sum(struct sn_infer *f, const struct sn_layer *layer,
     const struct sn_infer_step *block = &f->step[f->steps - 1];
     const int other = sum->in[0] == block->was;
     const struct sn_tensor *x = find(f, sum->in[other], g);
-    SN_CHECK(sum->in[!other] == block->was && block->out.act == SN_ACT_NONE);
+    SN_CHECK(sum->in[!other] == block->was);
     struct sn_infer_step *s = add(f, SN_INFER_ADD, &layer->out);
     s->in = x;
     s->out = block->out;
+    if (block->out.act != SN_ACT_NONE) {
+        s->applies = true;
+        s->out.bn = NULL;
+    }
 }
 
 static void add_pool(struct sn_infer *f, const struct sn_layer *layer,
@@ -320,7 +325,9 @@ void sn_infer_release(struct sn_infer *f)
 
 /* ---- running ---- */
 
-static void run_add(struct sn_infer_step *s, const struct sn_kernels *k)
+/* `y`: what the step in front wrote, where it lies. */
+static void run_add(struct sn_infer_step *s, const struct sn_tensor *y,
+                    const struct sn_kernels *k)
 {
     const struct sn_tensor *x = s->in;
     const int units = sn_unit_count(x->n);
@@ -328,6 +335,9 @@ static void run_add(struct sn_infer_step *s, const struct sn_kernels *k)
     for (int u = 0; u < units; u++) {
         const ptrdiff_t first = sn_unit_pixel(x, u),
                         next = sn_unit_pixel(x, u + 1);
+        if (s->applies)
+            sn_tensor_load(k, y, first, next - first,
+                           sn_tensor_rows(&s->out, first));
         k->load(sn_tensor_rows(&s->out, first), sn_tensor_rows(x, first),
                 x->bn ? x->bn->s : NULL, x->bn ? x->bn->b : NULL,
                 x->bn ? x->act : SN_ACT_NONE, 1, 1, x->c, next - first);
@@ -372,7 +382,7 @@ void sn_infer_run_steps(struct sn_infer *f, int first, int next)
             sn_stage_again(&s->stage, &pass);
             break;
         case SN_INFER_ADD:
-            run_add(s, f->k);
+            run_add(s, &s[-1].out, f->k);
             break;
         case SN_INFER_POOL:
             run_pool(f, s);

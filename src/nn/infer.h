@@ -27,7 +27,8 @@ struct sn_infer_step {
     struct sn_stage stage;      /* CONV, LINEAR */
     const struct sn_tensor *in; /* POOL; ADD: what is added to its out */
     struct sn_tensor out;       /* of ADD: the memory of the step before */
-    struct sn_bn bn;            /* of out: factors of 1, the biases */
+    bool applies;    /* ADD: what is pending on that is applied first */
+    struct sn_bn bn; /* of out: factors of 1, the biases */
     const struct sn_tensor
         *was;  /* the tensor of the graph that it stands for */
     int place; /* of out, in the plan */

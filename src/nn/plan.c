@@ -146,7 +146,9 @@ static void plan_shared(const struct sn_layer *layer, struct sn_plan *plan)
 {
     const struct sn_ibn *b = &layer->as.ibn;
     const struct sn_fused *f = &layer->as.fused;
-    if (layer->id == SN_LAYER_FUSED) {
+    if (layer->id == SN_LAYER_CONV) {
+        sn_stage_plan_shared(&layer->as.conv.stage, plan);
+    } else if (layer->id == SN_LAYER_FUSED) {
         sn_stage_plan_shared(&f->dense, plan);
         sn_stage_plan_shared(&f->project, plan);
     } else if (layer->id == SN_LAYER_IBN) {

@@ -10,12 +10,19 @@
 
 enum { UNFUSED_MOST = 6 }; /* expansion an IBN is given for a fused block */
 
-static const char *const names[SN_EDITS] = {"fuse", "unfuse", "round",
+static const char *const names[SN_EDITS] = {"fuse", "unfuse", "conv", "round",
                                             "even", "narrow", "drop"};
 
 const char *sn_edit_name(sn_edit_kind kind)
 {
     return names[kind];
+}
+
+/* Whether it puts another op into a block. */
+static bool turns(const struct sn_edit *e)
+{
+    return e->kind == SN_EDIT_FUSE || e->kind == SN_EDIT_UNFUSE ||
+           e->kind == SN_EDIT_CONV;
 }
 
 /* ---- words ---- */
@@ -27,7 +34,7 @@ static const char *place_text(char *buf, size_t size, const struct sn_edit *e,
         snprintf(buf, size, "stem");
     else if (e->stage == arch->n_stages)
         snprintf(buf, size, "head");
-    else if (e->kind == SN_EDIT_FUSE || e->kind == SN_EDIT_UNFUSE)
+    else if (turns(e))
         snprintf(buf, size, "stage.%d.block.%d", e->stage + 1, e->block + 1);
     else
         snprintf(buf, size, "stage.%d", e->stage + 1);
@@ -46,11 +53,11 @@ const char *sn_edit_text(char buf[SN_EDIT_TEXT], const struct sn_edit *e,
 {
     char place[48];
     place_text(place, sizeof place, e, arch);
-    if (e->kind == SN_EDIT_FUSE || e->kind == SN_EDIT_UNFUSE) {
+    if (turns(e)) {
         const struct sn_block *b = &arch->stage[e->stage].block[e->block];
-        snprintf(buf, SN_EDIT_TEXT, "%-16s %s k%d e%d -> %s k%d e%d", place,
-                 sn_block_op_name(b->op), b->k, b->e,
-                 sn_block_op_name(e->to.op), e->to.k, e->to.e);
+        char from[SN_BLOCK_TEXT], to[SN_BLOCK_TEXT];
+        snprintf(buf, SN_EDIT_TEXT, "%-16s %s -> %s", place,
+                 sn_block_text(from, *b), sn_block_text(to, e->to));
     } else if (e->kind == SN_EDIT_DROP) {
         const int depth = arch->stage[e->stage].depth;
         snprintf(buf, SN_EDIT_TEXT, "%-16s %d blocks -> %d", place, depth,
@@ -79,6 +86,7 @@ void sn_edit_apply(struct sn_arch *arch, const struct sn_edit *e)
     switch (e->kind) {
     case SN_EDIT_FUSE:
     case SN_EDIT_UNFUSE:
+    case SN_EDIT_CONV:
         arch->stage[e->stage].block[e->block] = e->to;
         break;
     case SN_EDIT_DROP:
@@ -135,20 +143,33 @@ static bool add_gaining(struct advisor *a, struct sn_edit e)
     return gains;
 }
 
-/* The largest expansion that gains. */
-static void add_turn(struct advisor *a, int is, int ib)
+/* To another op, with the largest expansion from `most` down that gains. */
+static void add_turn(struct advisor *a, struct sn_edit e, int most)
 {
-    const struct sn_block *b = &a->arch->stage[is].block[ib];
-    const bool fuse = b->op == SN_OP_IBN;
-    const int most = fuse || b->e > UNFUSED_MOST ? b->e : UNFUSED_MOST;
-    struct sn_edit e = {
-        .kind = fuse ? SN_EDIT_FUSE : SN_EDIT_UNFUSE,
-        .stage = is,
-        .block = ib,
-        .to = {.op = fuse ? SN_OP_FUSED : SN_OP_IBN, .k = b->k}};
     for (e.to.e = most; e.to.e >= 2; e.to.e--)
         if (add_gaining(a, e))
             return;
+}
+
+static void add_turns(struct advisor *a, int is, int ib)
+{
+    const struct sn_block *b = &a->arch->stage[is].block[ib];
+    const int most =
+        b->op != SN_OP_IBN && b->e < UNFUSED_MOST ? UNFUSED_MOST : b->e;
+    struct sn_edit e = {.stage = is, .block = ib, .to = {.k = b->k}};
+    if (b->op == SN_OP_IBN) {
+        e.kind = SN_EDIT_FUSE;
+        e.to.op = SN_OP_FUSED;
+    } else {
+        e.kind = SN_EDIT_UNFUSE;
+        e.to.op = SN_OP_IBN;
+    }
+    add_turn(a, e, most);
+    if (b->op == SN_OP_CONV)
+        return;
+    e.kind = SN_EDIT_CONV;
+    e.to = (struct sn_block){SN_OP_CONV, b->k, 1};
+    (void)add_gaining(a, e);
 }
 
 /* Both multiples of the lanes beside a width, where it is none; the upper one
@@ -181,7 +202,7 @@ static void add_stage(struct advisor *a, int is, int lanes)
 {
     const struct sn_arch_stage *s = &a->arch->stage[is];
     for (int ib = 0; ib < s->depth; ib++)
-        add_turn(a, is, ib);
+        add_turns(a, is, ib);
     add_round(a, is, lanes);
     if (is + 1 < a->arch->n_stages)
         add_even(a, is, lanes);
@@ -240,7 +261,7 @@ sn_status sn_advise(struct sn_edit **edits, int *n, const struct sn_arch *arch,
 static bool takes_away(const struct sn_edit *e)
 {
     return e->kind == SN_EDIT_NARROW || e->kind == SN_EDIT_EVEN ||
-           e->kind == SN_EDIT_DROP;
+           e->kind == SN_EDIT_DROP || e->kind == SN_EDIT_CONV;
 }
 
 /* The edit to take next, or NULL. */

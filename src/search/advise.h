@@ -11,8 +11,9 @@
 #include "target/target.h"
 
 typedef enum {
-    SN_EDIT_FUSE,   /* an IBN for a fused IBN: a full conv for the depthwise */
-    SN_EDIT_UNFUSE, /* the other way round */
+    SN_EDIT_FUSE,   /* a fused IBN for an IBN */
+    SN_EDIT_UNFUSE, /* an IBN for a fused one or a convolution */
+    SN_EDIT_CONV,   /* one full convolution for either */
     SN_EDIT_ROUND,  /* a width to a multiple of the lanes beside it */
     SN_EDIT_EVEN,   /* a stage's width to the mean of its neighbours' */
     SN_EDIT_NARROW, /* a stage's width by as many channels as the lanes are */
@@ -49,9 +50,9 @@ void sn_edit_apply(struct sn_arch *arch, const struct sn_edit *edit);
 
 /* What an expert does: of the kinds whose bit (1 << kind) is set always the
  * edit that gains most, as long as there is one; once `budget` is met none
- * that takes capacity away (narrow, even, drop), which until then are taken by
- * gain per multiply-add lost.  Without any budget those are not taken at all.
- * *steps may be NULL.  SN_ERR_MEMORY. */
+ * that takes capacity away (conv, narrow, even, drop), which until then are
+ * taken by gain per multiply-add lost.  Without any budget those are not taken
+ * at all. *steps may be NULL.  SN_ERR_MEMORY. */
 sn_status sn_expert(struct sn_arch *arch, const struct sn_target *target,
                     unsigned kinds, sn_budget_kind by,
                     const struct sn_budget *budget, int *steps,

@@ -119,13 +119,12 @@ static sn_status stage_in_space(const struct sn_arch_stage *a,
         return sn_fail(err, SN_ERR_CONFIG,
                        "stage.%d: depth %d is not offered by the space", number,
                        a->depth);
+    char text[SN_BLOCK_TEXT];
     for (int ib = 0; ib < a->depth; ib++)
         if (!offers_block(&s->block[ib], a->block[ib]))
-            return sn_fail(
-                err, SN_ERR_CONFIG,
-                "stage.%d.block.%d: %s k%d e%d is not offered by the space",
-                number, ib + 1, sn_block_op_name(a->block[ib].op),
-                a->block[ib].k, a->block[ib].e);
+            return sn_fail(err, SN_ERR_CONFIG,
+                           "stage.%d.block.%d: %s is not offered by the space",
+                           number, ib + 1, sn_block_text(text, a->block[ib]));
     return SN_OK;
 }
 

@@ -40,6 +40,11 @@ sn_status sn_arch_in_space(const struct sn_arch *arch,
 
 bool sn_arch_equal(const struct sn_arch *a, const struct sn_arch *b);
 
+/* A block in the words of the arch text: `ibn k3 e6`, `conv k3`.  Returns buf.
+ */
+enum { SN_BLOCK_TEXT = 40 };
+const char *sn_block_text(char buf[SN_BLOCK_TEXT], struct sn_block block);
+
 /* The text form; caller frees.  NULL when memory is short. */
 char *sn_arch_text(const struct sn_arch *arch);
 

@@ -41,15 +41,24 @@ __attribute__((format(printf, 2, 3))) static void put(struct writer *out,
     out->used += (size_t)n < room ? (size_t)n : room - 1;
 }
 
+const char *sn_block_text(char buf[SN_BLOCK_TEXT], struct sn_block block)
+{
+    const int n = snprintf(buf, SN_BLOCK_TEXT, "%s k%d",
+                           sn_block_op_name(block.op), block.k);
+    if (block.op != SN_OP_CONV)
+        snprintf(buf + n, SN_BLOCK_TEXT - (size_t)n, " e%d", block.e);
+    return buf;
+}
+
 static void put_stages(struct writer *out, const struct sn_arch *arch)
 {
     for (int is = 0; is < arch->n_stages; is++) {
         const struct sn_arch_stage *s = &arch->stage[is];
+        char block[SN_BLOCK_TEXT];
         put(out, "stage.%d = w%d s%d\n", is + 1, s->width, s->stride);
         for (int ib = 0; ib < s->depth; ib++)
-            put(out, "stage.%d.block.%d = %s k%d e%d\n", is + 1, ib + 1,
-                sn_block_op_name(s->block[ib].op), s->block[ib].k,
-                s->block[ib].e);
+            put(out, "stage.%d.block.%d = %s\n", is + 1, ib + 1,
+                sn_block_text(block, s->block[ib]));
     }
 }
 
@@ -85,7 +94,8 @@ void sn_arch_summary(const struct sn_arch *arch, char *buf, size_t size)
             put(&out, "%s%s", ib ? ", " : " | ", sn_block_op_name(b.op));
             if (b.k != 3)
                 put(&out, " k%d", b.k);
-            put(&out, " e%d", b.e);
+            if (b.op != SN_OP_CONV)
+                put(&out, " e%d", b.e);
         }
     if (arch->head)
         put(&out, " | head%d", arch->head);
@@ -247,17 +257,22 @@ static sn_status read_frame(struct reader *in, struct sn_arch *arch,
 /* What follows `stage.N.block.M = `. */
 static sn_status read_block(struct reader *in, struct sn_block *block)
 {
-    block->op = take(in, "fused") ? SN_OP_FUSED : SN_OP_IBN;
-    if ((block->op == SN_OP_FUSED || take(in, "ibn")) && take(in, " k") &&
+    static const int least[SN_OP_COUNT] = {[SN_OP_IBN] = 1, [SN_OP_FUSED] = 2};
+    int op = 0;
+    while (op < SN_OP_COUNT && !take(in, sn_block_op_name((sn_block_op)op)))
+        op++;
+    block->op = (sn_block_op)op;
+    block->e = 1;
+    if (op < SN_OP_COUNT && take(in, " k") &&
         take_int(in, 1, SN_MAX_KERNEL, &block->k) && block->k % 2 == 1 &&
-        take(in, " e") &&
-        take_int(in, block->op == SN_OP_FUSED ? 2 : 1, SN_MAX_EXPANSION,
-                 &block->e) &&
+        (block->op == SN_OP_CONV ||
+         (take(in, " e") &&
+          take_int(in, least[op], SN_MAX_EXPANSION, &block->e))) &&
         end_line(in))
         return SN_OK;
     return unexpected(in,
-                      "`ibn kK eE` or `fused kK eE` with K odd in 1..%d, E in "
-                      "1..%d (fused: from 2)",
+                      "`ibn kK eE`, `fused kK eE` or `conv kK` with K odd in "
+                      "1..%d, E in 1..%d (fused: from 2)",
                       SN_MAX_KERNEL, SN_MAX_EXPANSION);
 }
 

@@ -153,6 +153,10 @@ void sn_supernet_build_probed(struct sn_supernet *sn, struct sn_graph *g,
             sn_decision_met(&sn->space, &sn->decisions, choice, p->decision));
         if (d->kind == SN_DECIDE_K && p->to > p->from)
             l.wider[d->stage][d->block] = &p->slope;
+        if (d->kind == SN_DECIDE_OP)
+            l.held[d->stage][d->block] = true;
+        if (d->kind == SN_DECIDE_DEPTH)
+            l.held[d->stage][arch.stage[d->stage].depth - 1] = true;
     }
     sn_supernet_list(sn, g, &arch, batch, smoothing, &l);
     const struct listed b = {sn, g, choice, &l};
@@ -183,7 +187,7 @@ void sn_supernet_build_most(struct sn_supernet *sn, struct sn_graph *g,
                             int batch, double smoothing)
 {
     static double nowhere;
-    struct sn_listing l = {0};
+    struct sn_listing l = {.most = true};
     struct sn_arch arch;
     sn_supernet_hungriest(&arch, &sn->space);
     for (int is = 0; is < arch.n_stages; is++)

@@ -12,6 +12,12 @@ struct sn_listing {
     } of[SN_MAX_STAGES][SN_MAX_DEPTH];
     /* where the slope of the next kernel goes; NULL: nobody asks */
     double *wider[SN_MAX_STAGES][SN_MAX_DEPTH];
+    /* what the block gives is held against something else: a conv block's,
+     * whose activation is pending, is then applied in a layer of its own, as
+     * the gradient in front of an activation is not the one that is asked for
+     */
+    bool held[SN_MAX_STAGES][SN_MAX_DEPTH];
+    bool most; /* for planning: wherever a conv block may be, as if it were */
 };
 
 /* As sn_supernet_build_arch; fills l->of for the blocks of the arch. */

@@ -4,7 +4,7 @@
 
 const char *sn_block_op_name(sn_block_op op)
 {
-    static const char *const names[SN_OP_COUNT] = {"ibn", "fused"};
+    static const char *const names[SN_OP_COUNT] = {"ibn", "fused", "conv"};
     return names[op];
 }
 

@@ -113,7 +113,7 @@ bool sn_op_offers(const struct sn_op_space *of, int ik, int ie);
 /* Blocks of the stage at its largest depth. */
 int sn_space_max_depth(const struct sn_space *space, int stage);
 
-/* `ibn` or `fused`: the word of configs, arch texts and tables. */
+/* `ibn`, `fused` or `conv`: the word of configs, arch texts and tables. */
 const char *sn_block_op_name(sn_block_op op);
 
 /* `relu`, `relu6` or `hswish`; NULL for any other. */

@@ -15,7 +15,7 @@ static const struct sn_option_name acts[] = {{"relu", SN_ACT_RELU},
                                              {"hswish", SN_ACT_HSWISH},
                                              {0}};
 static const struct sn_option_name ops[] = {
-    {"ibn", SN_OP_IBN}, {"fused", SN_OP_FUSED}, {0}};
+    {"ibn", SN_OP_IBN}, {"fused", SN_OP_FUSED}, {"conv", SN_OP_CONV}, {0}};
 
 #define SPACE(name) offsetof(struct sn_space_options, name)
 #define STAGE(name) offsetof(struct sn_stage_options, name)
@@ -69,7 +69,7 @@ static const struct sn_option space_rows[] = {
      .min = 1,
      .max = SN_MAX_KERNEL,
      .unit = "pixels",
-     .help = "kernels a block offers, odd; fused blocks take one"},
+     .help = "kernels a block offers, odd; of fused and conv one"},
     {.key = "k_ibn",
      .type = SN_OPT_INT_LIST,
      .offset = SPACE(k_of[SN_OP_IBN]),
@@ -88,6 +88,15 @@ static const struct sn_option space_rows[] = {
      .allow_none = true,
      .unit = "pixels",
      .help = "replaces k for fused; none: k holds"},
+    {.key = "k_conv",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(k_of[SN_OP_CONV]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "replaces k for conv; none: k holds"},
     {.key = "e",
      .type = SN_OPT_INT_LIST,
      .offset = SPACE(e),
@@ -182,6 +191,15 @@ static const struct sn_option stage_rows[] = {
      .allow_none = true,
      .unit = "pixels",
      .help = "replaces k for fused; none: as in [space]"},
+    {.key = "k_conv",
+     .type = SN_OPT_INT_LIST,
+     .offset = STAGE(k_of[SN_OP_CONV]),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_KERNEL,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "replaces k for conv; none: as in [space]"},
     {.key = "e",
      .type = SN_OPT_INT_LIST,
      .offset = STAGE(e),
@@ -351,8 +369,8 @@ static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
                         const struct sn_stage_options *stage,
                         const char *section, sn_block_op op)
 {
-    static const char *const keys[SN_OP_COUNT][2] = {{"k", "k_ibn"},
-                                                     {"k", "k_fused"}};
+    static const char *const keys[SN_OP_COUNT][2] = {
+        {"k", "k_ibn"}, {"k", "k_fused"}, {"k", "k_conv"}};
     const struct source s =
         list_source(&stage->k_of[op], &b->space->k_of[op], &stage->k,
                     &b->space->k, section, keys[op]);
@@ -363,7 +381,7 @@ static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
         has_three |= s.list->value[i] == 3;
     }
     const bool many = s.list->count > SN_MAX_CHOICES;
-    const bool several = op == SN_OP_FUSED && s.list->count > 1;
+    const bool several = op != SN_OP_IBN && s.list->count > 1;
     if ((even || many || several) && told_before(b, &s))
         return;
     if (even) {
@@ -375,9 +393,9 @@ static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
                SN_MAX_CHOICES);
     } else if (several) {
         report(b, s.section, s.key,
-               "%d kernels are offered to fused blocks (of %s), which hold "
-               "one; expected k_fused = 3, and others in k_ibn",
-               s.list->count, section);
+               "%d kernels are offered to %s blocks (of %s), which hold one; "
+               "expected %s = 3, and others in k_ibn",
+               s.list->count, sn_block_op_name(op), section, keys[op][1]);
     } else {
         of->n_k = sort_list(of->k, star, s.list, false);
         if (s.list->star < 0 && has_three)
@@ -385,12 +403,17 @@ static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
     }
 }
 
+/* The expansions of an op; a conv block has none, which is told as 1. */
 static void add_expansions(struct builder *b, struct sn_op_space *of, int *star,
                            const struct sn_stage_options *stage,
                            const char *section, sn_block_op op)
 {
     static const char *const keys[SN_OP_COUNT][2] = {{"e", "e_ibn"},
                                                      {"e", "e_fused"}};
+    if (op == SN_OP_CONV) {
+        of->n_e = of->e[0] = *star = 1;
+        return;
+    }
     const struct source s =
         list_source(&stage->e_of[op], &b->space->e_of[op], &stage->e,
                     &b->space->e, section, keys[op]);

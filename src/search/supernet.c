@@ -77,8 +77,25 @@ static void add_fused(struct sn_supernet *sn, struct sn_op_ids *ids,
     ids->expand = ids->depth = -1;
 }
 
+static void add_conv(struct sn_supernet *sn, struct sn_op_ids *ids,
+                     const struct sn_block_shape *b, const char *prefix)
+{
+    const struct name part = name_of("%s.conv.dense", prefix);
+    const int taps = ids->k * ids->k;
+    ids->dense =
+        add_weight(sn, SN_PARAM_CONV, taps * b->cin, b->cout, taps, part);
+    ids->bn[0] = add_bn(sn, b->cout, 1, part);
+    ids->expand = ids->depth = ids->project = -1;
+}
+
 static void add_block(struct sn_supernet *sn, int is, int ib)
 {
+    static void (*const add[SN_OP_COUNT])(
+        struct sn_supernet *, struct sn_op_ids *, const struct sn_block_shape *,
+        const char *) = {[SN_OP_IBN] = add_ibn,
+                         [SN_OP_FUSED] = add_fused,
+                         [SN_OP_CONV] = add_conv};
+
     const struct sn_block_space *offer = &sn->space.stage[is].block[ib];
     for (int io = 0; io < offer->n_op; io++) {
         const sn_block_op op = offer->op[io];
@@ -91,10 +108,7 @@ static void add_block(struct sn_supernet *sn, int is, int ib)
         ids->k = b.k;
         ids->mask = sn->masks;
         sn->masks += (size_t)ids->mid;
-        if (op == SN_OP_IBN)
-            add_ibn(sn, ids, &b, prefix.text);
-        else
-            add_fused(sn, ids, &b, prefix.text);
+        add[op](sn, ids, &b, prefix.text);
     }
 }
 
@@ -174,14 +188,18 @@ void sn_supernet_hungriest(struct sn_arch *arch, const struct sn_space *space)
                 const struct sn_op_space *of = &b->of[b->op[i]];
                 const int e = of->e[of->n_e - 1];
                 /* an IBN keeps E*x before the stride and dw(..) behind it */
-                const double kept =
-                    e * (b->op[i] == SN_OP_IBN && e > 1 ? stride * stride + 1.0
-                                                        : 1.0);
+                const double kept = b->op[i] == SN_OP_CONV ? 0.0
+                                    : b->op[i] == SN_OP_IBN && e > 1
+                                        ? e * (stride * stride + 1.0)
+                                        : e;
+                int ik = of->n_k - 1;
+                while (!sn_op_offers(of, ik, of->n_e - 1))
+                    ik--;
                 if (kept <= most)
                     continue;
                 most = kept;
-                arch->stage[is].block[ib] = (struct sn_block){
-                    .op = b->op[i], .k = of->k[of->n_k - 1], .e = e};
+                arch->stage[is].block[ib] =
+                    (struct sn_block){.op = b->op[i], .k = of->k[ik], .e = e};
             }
         }
     }
@@ -233,9 +251,12 @@ static void add_block_runs(struct runs *r, const struct sn_supernet *sn, int is,
     if (ids->depth >= 0)
         add_bn_runs(r, ids->bn[1], mid);
     if (ids->dense >= 0) {
-        add_entry(r, ids->dense, mid);
-        add_bn_runs(r, ids->bn[0], mid);
+        const int cols = ids->project >= 0 ? mid : b.cout;
+        add_entry(r, ids->dense, cols);
+        add_bn_runs(r, ids->bn[0], cols);
     }
+    if (ids->project < 0)
+        return;
     add_rows(r, ids->project, 0, mid, b.cout);
     add_bn_runs(r, ids->bn[2], b.cout);
 }

@@ -20,7 +20,8 @@
 /* What belongs to one op of one block; indices into the params. */
 struct sn_op_ids {
     int expand, depth, dense, project; /* -1: the op has none */
-    struct sn_bn_ids bn[3]; /* of expand, depth, project; dense, -, project */
+    struct sn_bn_ids bn[3]; /* of expand, depth, project; dense, -, project;
+                             * of a conv block: dense */
     int mid, k;             /* the largest */
     size_t mask;            /* first of its `mid` values in the mask arrays */
 };

@@ -139,6 +139,20 @@ static struct sn_tensor *add_fused(const struct builder *b,
     return sn_graph_fused(b->g, op->name, op->x, &spec);
 }
 
+static struct sn_tensor *add_conv(const struct builder *b,
+                                  const struct op_layer *op)
+{
+    const struct sn_op_ids *ids = op->ids;
+    SN_CHECK(op->shape.k == ids->k); /* its rows are taken whole */
+    return sn_graph_conv(b->g, op->name, op->x,
+                         &(struct sn_conv_spec){.cout = op->shape.cout,
+                                                .k = op->shape.k,
+                                                .stride = op->shape.stride,
+                                                .weight = weight(b, ids->dense),
+                                                .bn = bn(b, ids->bn[0]),
+                                                .act = b->sn->space.act});
+}
+
 /* `of`: channels, gates and questions; the rest is filled in. */
 static struct sn_tensor *add_op(const struct builder *b, int is, int ib,
                                 struct sn_tensor *x,
@@ -156,7 +170,14 @@ static struct sn_tensor *add_op(const struct builder *b, int is, int ib,
         sn_space_block(&b->sn->space, is, ib, block->op, block->k, block->e);
     if (op.channels.mid == 0)
         op.channels.mid = op.shape.e * op.shape.cin;
-    return block->op == SN_OP_IBN ? add_ibn(b, &op) : add_fused(b, &op);
+    switch (block->op) {
+    case SN_OP_IBN:
+        return add_ibn(b, &op);
+    case SN_OP_FUSED:
+        return add_fused(b, &op);
+    default:
+        return add_conv(b, &op);
+    }
 }
 
 struct sn_tensor *sn_supernet_add_op(struct sn_supernet *sn, struct sn_graph *g,
@@ -239,6 +260,21 @@ static int next_kernel(const struct sn_supernet *sn, int is, int ib,
     return 0;
 }
 
+static bool offers_conv(const struct sn_supernet *sn, int is, int ib)
+{
+    return sn->block[is][ib][SN_OP_CONV].k > 0;
+}
+
+/* A layer with nothing pending behind it. */
+static struct sn_tensor *apply_act(const struct builder *b, int is, int ib,
+                                   struct sn_tensor *y)
+{
+    const struct sn_term term = {y, NULL, NULL};
+    char name[SN_LAYER_NAME];
+    snprintf(name, sizeof name, "stage.%d.block.%d.act", is + 1, ib + 1);
+    return sn_graph_sum(b->g, name, &term, 1);
+}
+
 void sn_supernet_list(struct sn_supernet *sn, struct sn_graph *g,
                       const struct sn_arch *arch, int n, double smoothing,
                       struct sn_listing *l)
@@ -256,6 +292,9 @@ void sn_supernet_list(struct sn_supernet *sn, struct sn_graph *g,
             SN_CHECK(!of.wider_slope || of.wider_k > 0);
             t->in = x;
             t->y = add_op(&b, is, ib, x, block, &of);
+            if ((l->held[is][ib] && t->y->act != SN_ACT_NONE) ||
+                (l->most && offers_conv(sn, is, ib)))
+                t->y = apply_act(&b, is, ib, t->y);
             x = t->out = sn_supernet_add_residual(sn, g, is, ib, x, t->y);
         }
     build_head(&b, x, smoothing);

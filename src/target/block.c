@@ -123,15 +123,40 @@ static void fused(struct sn_block_operators *ops, const struct sn_npu *npu,
          sn_block_residual(b) ? t.x : 0);
 }
 
+static void conv(struct sn_block_operators *ops, const struct sn_npu *npu,
+                 const struct sn_block_shape *b)
+{
+    const double on_chip = npu->on_chip.value;
+    const struct tensors t = tensors(npu, b);
+    push(ops, "conv",
+         (struct sn_operator){.kind = SN_OPERATOR_CONV,
+                              .cin = b->cin,
+                              .cout = b->cout,
+                              .h = b->h,
+                              .w = b->w,
+                              .k = b->k,
+                              .stride = b->stride,
+                              .in_dram = t.x > on_chip,
+                              .out_dram = t.y > on_chip},
+         0); /* a residual's x is read here and needed until the add */
+}
+
 void sn_block_operators(struct sn_block_operators *ops,
                         const struct sn_npu *npu,
                         const struct sn_block_shape *shape)
 {
     ops->count = 0;
-    if (shape->op == SN_OP_FUSED)
+    switch (shape->op) {
+    case SN_OP_FUSED:
         fused(ops, npu, shape);
-    else
+        break;
+    case SN_OP_CONV:
+        conv(ops, npu, shape);
+        break;
+    default:
         ibn(ops, npu, shape);
+        break;
+    }
     if (sn_block_residual(shape))
         push_add(ops, shape);
 }

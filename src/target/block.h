@@ -10,6 +10,7 @@
  *   IBN:   mid1 iff x + mid1 > S;
  *          mid2 iff res + mid1 + mid2 > S or res + mid2 + y > S;
  *   fused: mid  iff x + mid > S;
+ *   conv:  nothing lies inside;
  *   the residual add is always resident.
  *
  * res is x where there is a residual, else nothing.  With e = 1 the depthwise

@@ -174,11 +174,12 @@ static void unit(struct builder *b, struct sn_tensor *x,
     struct sn_tensor *y = NULL;
     switch (u->op) {
     case SN_UNIT_CONV:
-        conv(b, x, u->cin, u->cout, u->k, u->stride, act_of(u->act));
-        return;
     case SN_UNIT_IBN:
     case SN_UNIT_FUSED:
-        y = u->op == SN_UNIT_IBN ? ibn(b, x, u) : fused(b, x, u);
+        y = u->op == SN_UNIT_IBN ? ibn(b, x, u)
+            : u->op == SN_UNIT_FUSED
+                ? fused(b, x, u)
+                : conv(b, x, u->cin, u->cout, u->k, u->stride, act_of(u->act));
         if (u->skip && b->g)
             sn_graph_sum(b->g, "add",
                          (const struct sn_term[]){{.x = y}, {.x = x}}, 2);

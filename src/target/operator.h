@@ -27,7 +27,12 @@ struct sn_operator {
 };
 
 /* The blocks of the search space. */
-typedef enum { SN_OP_IBN, SN_OP_FUSED, SN_OP_COUNT } sn_block_op;
+typedef enum {
+    SN_OP_IBN,
+    SN_OP_FUSED,
+    SN_OP_CONV, /* one k x k convolution: e is 1 and means nothing */
+    SN_OP_COUNT
+} sn_block_op;
 
 /* Everything the cost of one block depends on. */
 struct sn_block_shape {

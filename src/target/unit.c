@@ -69,8 +69,10 @@ struct sn_unit sn_unit_of_operator(const struct sn_operator *op)
 
 struct sn_unit sn_unit_of_block(const struct sn_block_shape *b, sn_unit_act a)
 {
-    return (struct sn_unit){.op = b->op == SN_OP_FUSED ? SN_UNIT_FUSED
-                                                       : SN_UNIT_IBN,
+    static const sn_unit_op unit[SN_OP_COUNT] = {[SN_OP_IBN] = SN_UNIT_IBN,
+                                                 [SN_OP_FUSED] = SN_UNIT_FUSED,
+                                                 [SN_OP_CONV] = SN_UNIT_CONV};
+    return (struct sn_unit){.op = unit[b->op],
                             .cin = b->cin,
                             .cout = b->cout,
                             .h = b->h,
@@ -78,7 +80,7 @@ struct sn_unit sn_unit_of_block(const struct sn_block_shape *b, sn_unit_act a)
                             .k = b->k,
                             .stride = b->stride,
                             .groups = 1,
-                            .mid = b->e * b->cin,
+                            .mid = b->op == SN_OP_CONV ? 0 : b->e * b->cin,
                             .batch = 1,
                             .act = a,
                             .skip = b->stride == 1 && b->cin == b->cout,

@@ -77,7 +77,7 @@ expect 3 "other.csv: holds measurements of '.*9 threads'" measure tiny.ini -o ot
 # ---- the device ----
 expect 2 'there is no file .*cpu.est' check tiny.ini
 shows '^ibn ' fit cpu.csv -o cpu.est
-shows ' ibn e6 \* ' check tiny.ini
+shows ' ibn k3 e6 \* ' check tiny.ini
 shows '1 thread$' check tiny.ini
 shows '^measured latency|measured latency ' train tiny.ini -q -o run
 grep -qE '"measured": [0-9.]+' run/result.json

@@ -45,7 +45,7 @@ static void make_arch(struct sn_arch *a, sn_act act, int c, int head)
                           .n_stages = 3,
                           .head = head};
     a->stage[0] = (struct sn_arch_stage){
-        8, 1, 2, {{SN_OP_IBN, 3, 1}, {SN_OP_FUSED, 3, 2}}};
+        8, 1, 3, {{SN_OP_IBN, 3, 1}, {SN_OP_FUSED, 3, 2}, {SN_OP_CONV, 3, 1}}};
     a->stage[1] = (struct sn_arch_stage){
         12, 2, 2, {{SN_OP_IBN, 5, 3}, {SN_OP_IBN, 3, 6}}};
     a->stage[2] = (struct sn_arch_stage){

@@ -93,26 +93,30 @@ static void put_statistics(struct dump *d, const char *name,
 /* ---- blocks ---- */
 
 struct block_case {
-    bool fused;
+    enum { IBN, FUSED, CONV } op;
     int n, h, w, cin, mid, cout, k, stride;
     sn_act act;
 };
 
 static const struct block_case block_cases[] = {
-    {false, 4, 10, 9, 16, 16, 24, 3, 1, SN_ACT_RELU6}, /* e = 1 */
-    {false, 4, 10, 10, 16, 96, 24, 3, 2, SN_ACT_RELU6},
-    {false, 5, 9, 9, 24, 144, 24, 3, 1, SN_ACT_RELU6},
-    {false, 3, 9, 11, 24, 72, 24, 5, 1, SN_ACT_HSWISH},
-    {false, 18, 8, 7, 13, 39, 21, 5, 2, SN_ACT_RELU},
-    {false, 2, 4, 4, 96, 576, 160, 3, 1, SN_ACT_RELU6},
-    {false, 3, 5, 6, 20, 20, 20, 5, 1, SN_ACT_HSWISH}, /* e = 1 */
-    {false, 33, 72, 70, 9, 18, 9, 3, 1, SN_ACT_NONE},  /* many chunks */
-    {true, 4, 10, 9, 16, 64, 24, 3, 1, SN_ACT_RELU6},
-    {true, 4, 10, 10, 16, 64, 24, 3, 2, SN_ACT_RELU6},
-    {true, 18, 9, 9, 24, 48, 24, 3, 1, SN_ACT_RELU},
-    {true, 3, 9, 11, 13, 39, 13, 5, 1, SN_ACT_HSWISH},
-    {true, 2, 8, 8, 32, 128, 48, 5, 2, SN_ACT_HSWISH},
-    {true, 33, 40, 39, 9, 18, 9, 3, 1, SN_ACT_NONE},
+    {IBN, 4, 10, 9, 16, 16, 24, 3, 1, SN_ACT_RELU6}, /* e = 1 */
+    {IBN, 4, 10, 10, 16, 96, 24, 3, 2, SN_ACT_RELU6},
+    {IBN, 5, 9, 9, 24, 144, 24, 3, 1, SN_ACT_RELU6},
+    {IBN, 3, 9, 11, 24, 72, 24, 5, 1, SN_ACT_HSWISH},
+    {IBN, 18, 8, 7, 13, 39, 21, 5, 2, SN_ACT_RELU},
+    {IBN, 2, 4, 4, 96, 576, 160, 3, 1, SN_ACT_RELU6},
+    {IBN, 3, 5, 6, 20, 20, 20, 5, 1, SN_ACT_HSWISH}, /* e = 1 */
+    {IBN, 33, 72, 70, 9, 18, 9, 3, 1, SN_ACT_NONE},  /* many chunks */
+    {FUSED, 4, 10, 9, 16, 64, 24, 3, 1, SN_ACT_RELU6},
+    {FUSED, 4, 10, 10, 16, 64, 24, 3, 2, SN_ACT_RELU6},
+    {FUSED, 18, 9, 9, 24, 48, 24, 3, 1, SN_ACT_RELU},
+    {FUSED, 3, 9, 11, 13, 39, 13, 5, 1, SN_ACT_HSWISH},
+    {FUSED, 2, 8, 8, 32, 128, 48, 5, 2, SN_ACT_HSWISH},
+    {FUSED, 33, 40, 39, 9, 18, 9, 3, 1, SN_ACT_NONE},
+    {CONV, 4, 10, 9, 16, 16, 24, 3, 1, SN_ACT_RELU6},
+    {CONV, 18, 9, 9, 24, 24, 24, 3, 1, SN_ACT_RELU},
+    {CONV, 3, 9, 11, 13, 13, 13, 5, 1, SN_ACT_HSWISH},
+    {CONV, 2, 8, 8, 32, 32, 48, 5, 2, SN_ACT_HSWISH},
 };
 
 struct rig {
@@ -128,10 +132,11 @@ static void add_params(struct rig *r, const struct block_case *c)
 {
     struct sn_params *p = &r->p;
     const int taps = c->k * c->k;
-    if (c->fused) {
-        r->dense = sn_params_add(p, SN_PARAM_CONV, taps * c->cin, c->mid, taps,
-                                 0, "dense");
-        r->bn[0] = sn_params_add_bn(p, c->mid, 1, "dense.bn");
+    const int mid = c->op == CONV ? c->cout : c->mid;
+    if (c->op != IBN) {
+        r->dense = sn_params_add(p, SN_PARAM_CONV, taps * c->cin, mid, taps, 0,
+                                 "dense");
+        r->bn[0] = sn_params_add_bn(p, mid, 1, "dense.bn");
     } else {
         if (c->mid > c->cin) {
             r->expand =
@@ -142,9 +147,11 @@ static void add_params(struct rig *r, const struct block_case *c)
                                  "depth");
         r->bn[1] = sn_params_add_bn(p, c->mid, 1, "depth.bn");
     }
-    r->project =
-        sn_params_add(p, SN_PARAM_CONV, c->mid, c->cout, 1, 0, "project");
-    r->bn[2] = sn_params_add_bn(p, c->cout, 1, "project.bn");
+    if (c->op != CONV) {
+        r->project =
+            sn_params_add(p, SN_PARAM_CONV, c->mid, c->cout, 1, 0, "project");
+        r->bn[2] = sn_params_add_bn(p, c->cout, 1, "project.bn");
+    }
     check_ok(sn_params_take(p, &err), &err);
     sn_params_draw(p, check_seed());
     const sn_real *noise = check_noise((ptrdiff_t)p->total);
@@ -191,6 +198,18 @@ static struct sn_tensor *add_fused(struct rig *r, const struct block_case *c)
     return sn_graph_fused(&r->g, "fused", r->x, &spec);
 }
 
+static struct sn_tensor *add_conv(struct rig *r, const struct block_case *c)
+{
+    return sn_graph_conv(
+        &r->g, "conv", r->x,
+        &(struct sn_conv_spec){.cout = c->cout,
+                               .k = c->k,
+                               .stride = c->stride,
+                               .weight = sn_params_weight(&r->p, r->dense),
+                               .bn = sn_params_bn(&r->p, r->bn[0]),
+                               .act = c->act});
+}
+
 static bool residual(const struct block_case *c)
 {
     return c->stride == 1 && c->cin == c->cout;
@@ -205,7 +224,9 @@ static void build(struct rig *r, const struct block_case *c)
     sn_graph_reset(&r->g, c->n);
     r->x = sn_graph_input(&r->g, c->h, c->w, c->cin);
     r->x->wants_grad = true;
-    struct sn_tensor *y = c->fused ? add_fused(r, c) : add_ibn(r, c);
+    struct sn_tensor *y = c->op == FUSED  ? add_fused(r, c)
+                          : c->op == CONV ? add_conv(r, c)
+                                          : add_ibn(r, c);
     const struct sn_term terms[2] = {{y, NULL, NULL}, {r->x, NULL, NULL}};
     r->out = sn_graph_sum(&r->g, "out", terms, 1 + residual(c));
     check_ok(sn_graph_plan(&r->g, true, &err), &err);
@@ -232,6 +253,15 @@ static bool near_kink(const struct sn_tensor *t)
     return false;
 }
 
+static bool inner_near_kink(const struct sn_layer *l)
+{
+    if (l->id == SN_LAYER_FUSED)
+        return near_kink(&l->as.fused.mid);
+    return l->id == SN_LAYER_IBN &&
+           (near_kink(&l->as.ibn.mid2) ||
+            (l->as.ibn.expands && near_kink(&l->as.ibn.mid1)));
+}
+
 /* Images that keep clear of kinks; looks at the forward pass alone. */
 static void choose_images(struct rig *r, const struct block_case *c)
 {
@@ -245,16 +275,17 @@ static void choose_images(struct rig *r, const struct block_case *c)
                 r->x->y[ip * r->x->ld + ic] = (sn_real)sn_rng_normal(
                     rng, draw, (uint32_t)ic, (uint64_t)ip);
         sn_graph_fwd(&r->g, SN_MODE_TRAIN);
-        close = c->fused
-                    ? near_kink(&l->as.fused.mid)
-                    : near_kink(&l->as.ibn.mid2) ||
-                          (l->as.ibn.expands && near_kink(&l->as.ibn.mid1));
+        close = inner_near_kink(l) || near_kink(&l->out);
     } while (close && ++draw < 200);
     assert_false(close);
 }
 
 static void put_block_statistics(struct dump *d, const struct sn_layer *l)
 {
+    if (l->id == SN_LAYER_CONV) {
+        put_statistics(d, "dense", l->out.bn, l->out.c);
+        return;
+    }
     if (l->id == SN_LAYER_FUSED) {
         put_statistics(d, "dense", l->as.fused.mid.bn, l->as.fused.mid.c);
     } else {
@@ -268,6 +299,7 @@ static void put_block_statistics(struct dump *d, const struct sn_layer *l)
 static void dump_block(struct dump *d, const struct block_case *c)
 {
     static const char *const act[] = {"none", "relu", "relu6", "hswish"};
+    static const char *const kind[] = {"ibn", "fused", "conv"};
     struct rig r = {0};
     build(&r, c);
     choose_images(&r, c);
@@ -283,9 +315,8 @@ static void dump_block(struct dump *d, const struct block_case *c)
         "%d, \"mid\": %d, \"cout\": %d, \"k\": %d, \"stride\": %d, "
         "\"oh\": %d, \"ow\": %d, \"act\": \"%s\", \"isa\": \"%s\", "
         "\"tensors\": {",
-        d->listed++ ? "," : "", c->fused ? "fused" : "ibn", c->n, c->h, c->w,
-        c->cin, c->mid, c->cout, c->k, c->stride, r.out->h, r.out->w,
-        act[c->act], r.k.isa);
+        d->listed++ ? "," : "", kind[c->op], c->n, c->h, c->w, c->cin, c->mid,
+        c->cout, c->k, c->stride, r.out->h, r.out->w, act[c->act], r.k.isa);
     d->tensors = 0;
     put(d, "x", r.x->y, sn_tensor_pixels(r.x), c->cin, r.x->ld);
     put(d, "dout", dout, pixels, c->cout, c->cout);

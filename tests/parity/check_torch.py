@@ -3,7 +3,7 @@
 check_dump writes what our layers computed from given weights and data; here
 the same is computed by PyTorch, in double precision, and compared:
 
-  IBN and fused-IBN   output, gradients of input and of every parameter, batch
+  IBN, fused, conv    output, gradients of input and of every parameter, batch
                       mean and variance: 1e-4, relative to the largest value
   net A               the losses of 20 steps of SGD: 1e-3; and where each
                       weight went in them, decay and momentum included
@@ -95,6 +95,17 @@ def fused(x, p, shape, act, seen):
     return normalise(y, p["project.bn.gamma"], p["project.bn.beta"])
 
 
+def conv(x, p, shape, act, seen):
+    k, stride, cin, _, cout = shape
+    y = F.conv2d(x, conv_weight(p["dense"], k, cin, cout), stride=stride,
+                 padding=k // 2)
+    seen("dense", y)
+    return act(normalise(y, p["dense.bn.gamma"], p["dense.bn.beta"]))
+
+
+BLOCKS = {"ibn": ibn, "fused": fused, "conv": conv}
+
+
 def check_block(case, tensors, tally):
     n, h, w = case["n"], case["h"], case["w"]
     k, stride, cin, mid, cout = shape = tuple(
@@ -111,8 +122,7 @@ def check_block(case, tensors, tally):
         stats["mean." + name] = y.mean((0, 2, 3))
         stats["var." + name] = y.var((0, 2, 3), unbiased=False)
 
-    block = fused if case["kind"] == "fused" else ibn
-    out = block(x, p, shape, ACTS[case["act"]], seen)
+    out = BLOCKS[case["kind"]](x, p, shape, ACTS[case["act"]], seen)
     if stride == 1 and cin == cout:
         out = out + x
     dout = tensors["dout"].reshape(n, case["oh"], case["ow"], cout)

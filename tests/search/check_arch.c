@@ -75,10 +75,11 @@ static void random_arch(struct dice *d, struct sn_arch *a)
         s->stride = dice_roll(d, 1, SN_MAX_STRIDE);
         s->depth = dice_roll(d, 1, SN_MAX_DEPTH);
         for (int ib = 0; ib < s->depth; ib++) {
-            s->block[ib].op = (sn_block_op)dice_roll(d, 0, 1);
+            s->block[ib].op = (sn_block_op)dice_roll(d, 0, SN_OP_COUNT - 1);
             s->block[ib].k = 2 * dice_roll(d, 0, SN_MAX_KERNEL / 2) + 1;
-            s->block[ib].e = dice_roll(
-                d, s->block[ib].op == SN_OP_FUSED ? 2 : 1, SN_MAX_EXPANSION);
+            s->block[ib].e =
+                dice_roll(d, s->block[ib].op == SN_OP_FUSED ? 2 : 1,
+                          s->block[ib].op == SN_OP_CONV ? 1 : SN_MAX_EXPANSION);
         }
     }
 }
@@ -164,12 +165,15 @@ static void hostile_texts_are_refused(void **state)
         {"stage.1.block.1 = ibn k3 e1\n", "",
          ":9: found `stage.2 = w24 s2`, expected `stage.1.block.1 = ...`"},
         {"ibn k3 e1", "ibn k4 e1",
-         ":9: found `stage.1.block.1 = ibn k4 e1`, expected `ibn kK eE` or "
-         "`fused kK eE` with K odd in 1..15, E in 1..16 (fused: from 2)"},
+         ":9: found `stage.1.block.1 = ibn k4 e1`, expected `ibn kK eE`, "
+         "`fused kK eE` or `conv kK` with K odd in 1..15, E in 1..16 (fused: "
+         "from 2)"},
         {"ibn k3 e1", "ibn k17 e1", ":9: found"},
         {"ibn k3 e1", "ibn k3 e17", ":9: found"},
         {"ibn k3 e1", "ibn k3 e0", ":9: found"},
-        {"ibn k3 e1", "conv k3", ":9: found"},
+        {"ibn k3 e1", "conv k3 e1", ":9: found"},
+        {"ibn k3 e1", "conv e1", ":9: found"},
+        {"ibn k3 e1", "plain k3", ":9: found"},
         {"ibn k3 e1", "fused k3 e1", ":9: found"},
         {"ibn k3 e1", "ibn k3 e1 e1", ":9: found"},
         {"stage.2 = w24 s2", "stage.3 = w24 s2",

@@ -320,6 +320,31 @@ static void faults_of_rules_and_kernels(void **state)
     }
 }
 
+/* A conv block has a kernel and no expansion. */
+static void convolutions_are_offered(void **state)
+{
+    (void)state;
+    static struct config c;
+    static struct sn_space s;
+    struct faults f;
+    struct sn_arch arch;
+    defaults(&c);
+    set_stage(&c, 1, "op", "ibn, conv*, fused");
+    set_stage(&c, 1, "k_conv", "5");
+    assert_int_equal(build(&s, &c, 1, &f), SN_OK);
+    const struct sn_block_space *b = &s.stage[0].block[0];
+    assert_int_equal(b->n_op, 3);
+    assert_int_equal(b->of[SN_OP_CONV].n_e, 1);
+    assert_int_equal(b->of[SN_OP_CONV].e[0], 1);
+    assert_int_equal(b->of[SN_OP_CONV].k[0], 5);
+    sn_arch_baseline(&arch, &s);
+    char text[SN_BLOCK_TEXT];
+    assert_string_equal(sn_block_text(text, arch.stage[0].block[0]), "conv k5");
+    set_stage(&c, 1, "pin", "conv");
+    assert_int_equal(build(&s, &c, 1, &f), SN_OK);
+    assert_true(sn_space_size(&s) == 1.0);
+}
+
 /* What is left of a product of lists once one combination is struck out. */
 static void single_combinations_are_barred(void **state)
 {
@@ -381,7 +406,7 @@ static void rows_have_ranges(void **state)
     fails_to_parse(space, &c.space, "stem_stride", "5", "1 to 4");
     fails_to_parse(space, &c.space, "head", "4097", "1 to 4096");
     fails_to_parse(space, &c.space, "act", "none", "relu6");
-    fails_to_parse(space, &c.space, "op", "conv", "ibn, fused");
+    fails_to_parse(space, &c.space, "op", "plain", "ibn, fused, conv");
     fails_to_parse(space, &c.space, "e", "17", "1 to 16");
     fails_to_parse(space, &c.space, "e", "none", "");
     fails_to_parse(space, &c.space, "e_fused", "0", "1 to 16");
@@ -447,6 +472,7 @@ int main(void)
         cmocka_unit_test(rules_narrow_all_but_the_baseline),
         cmocka_unit_test(faults_of_rules_and_kernels),
         cmocka_unit_test(single_combinations_are_barred),
+        cmocka_unit_test(convolutions_are_offered),
         cmocka_unit_test(every_fault_is_told_where_it_stands),
         cmocka_unit_test(rows_have_ranges),
     };

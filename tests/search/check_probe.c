@@ -30,8 +30,10 @@ static void rig_open(struct dice *dice)
     random_space(dice, &space, 3, 3);
     for (int is = 0; is < space.n_stages; is++)
         for (int ib = 0; ib < sn_space_max_depth(&space, is); ib++)
-            if (space.stage[is].block[ib].of[SN_OP_FUSED].n_k > 1)
-                space.stage[is].block[ib].of[SN_OP_FUSED].n_k = 1;
+            for (int op = SN_OP_FUSED; op < SN_OP_COUNT; op++) {
+                int *n_k = &space.stage[is].block[ib].of[op].n_k;
+                *n_k = *n_k > 1 ? 1 : *n_k;
+            }
     check_ok(sn_supernet_init(&r.net, &space, check_seed(), &err), &err);
     check_ok(sn_graph_init(&r.g, &r.k, THREADS, &err), &err);
 }

@@ -22,7 +22,10 @@ static struct sn_error err;
 
 static struct sn_block_space offer(bool kernels)
 {
-    struct sn_block_space b = {.n_op = 2, .op = {SN_OP_IBN, SN_OP_FUSED}};
+    struct sn_block_space b = {.n_op = 3,
+                               .op = {SN_OP_IBN, SN_OP_FUSED, SN_OP_CONV}};
+    b.of[SN_OP_CONV] =
+        (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 1, .e = {1}};
     b.of[SN_OP_IBN] = (struct sn_op_space){
         .n_k = 1 + kernels, .k = {3, 5}, .n_e = 2, .e = {3, 6}};
     b.of[SN_OP_FUSED] =
@@ -444,7 +447,7 @@ static void largest_space_is_listed(void **state)
                   false);
     rig_open(&r, &space, &k);
     sn_supernet_build_gated(&r.net, &r.g, 1, 0);
-    assert_int_equal(r.g.layers, 6 + SN_MAX_STAGES * (1 + SN_MAX_DEPTH * 3));
+    assert_int_equal(r.g.layers, 6 + SN_MAX_STAGES * (1 + SN_MAX_DEPTH * 4));
     rig_close(&r);
 }
 

@@ -58,15 +58,17 @@ static struct sn_space one_kernel(sn_act act)
             .op = {SN_OP_IBN},
             .of = {{.n_k = 1, .k = {3}, .n_e = 1, .e = {1}}}};
         sp.stage[1].block[ib] = (struct sn_block_space){
-            .n_op = 2,
-            .op = {SN_OP_IBN, SN_OP_FUSED},
+            .n_op = 3,
+            .op = {SN_OP_IBN, SN_OP_CONV, SN_OP_FUSED},
             .of = {{.n_k = 1, .k = {3}, .n_e = 2, .e = {3, 6}},
-                   {.n_k = 1, .k = {3}, .n_e = 2, .e = {2, 4}}}};
+                   {.n_k = 1, .k = {3}, .n_e = 2, .e = {2, 4}},
+                   {.n_k = 1, .k = {3}, .n_e = 1, .e = {1}}}};
         sp.stage[2].block[ib] = (struct sn_block_space){
-            .n_op = 2,
-            .op = {SN_OP_FUSED, SN_OP_IBN},
+            .n_op = 3,
+            .op = {SN_OP_FUSED, SN_OP_IBN, SN_OP_CONV},
             .of = {{.n_k = 1, .k = {5}, .n_e = 3, .e = {2, 3, 5}},
-                   {.n_k = 1, .k = {3}, .n_e = 1, .e = {3}}}};
+                   {.n_k = 1, .k = {3}, .n_e = 1, .e = {3}},
+                   {.n_k = 1, .k = {3}, .n_e = 1, .e = {1}}}};
     }
     return sp;
 }

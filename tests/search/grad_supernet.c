@@ -34,7 +34,10 @@ static struct {
 
 static struct sn_block_space both_ops(void)
 {
-    struct sn_block_space b = {.n_op = 2, .op = {SN_OP_IBN, SN_OP_FUSED}};
+    struct sn_block_space b = {.n_op = 3,
+                               .op = {SN_OP_IBN, SN_OP_FUSED, SN_OP_CONV}};
+    b.of[SN_OP_CONV] =
+        (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 1, .e = {1}};
     b.of[SN_OP_IBN] =
         (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 2, .e = {3, 6}};
     b.of[SN_OP_FUSED] =

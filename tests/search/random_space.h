@@ -47,15 +47,18 @@ static inline void dice_subset(struct dice *d, int *out, int n, const int *pool,
 static inline void random_block(struct dice *d, struct sn_block_space *b)
 {
     static const int kernels[] = {3, 5, 7}, expansions[] = {2, 3, 4, 6};
-    b->n_op = dice_roll(d, 1, 2);
-    b->op[0] = (sn_block_op)dice_roll(d, 0, 1);
-    b->op[1] = b->op[0] == SN_OP_IBN ? SN_OP_FUSED : SN_OP_IBN;
+    b->n_op = dice_roll(d, 1, SN_OP_COUNT);
+    const int first = dice_roll(d, 0, SN_OP_COUNT - 1);
+    for (int i = 0; i < b->n_op; i++)
+        b->op[i] = (sn_block_op)((first + i) % SN_OP_COUNT);
     for (int i = 0; i < b->n_op; i++) {
         struct sn_op_space *of = &b->of[b->op[i]];
         of->n_k = dice_roll(d, 1, 2);
         of->n_e = dice_roll(d, 1, 2);
         dice_subset(d, of->k, of->n_k, kernels, 3);
         dice_subset(d, of->e, of->n_e, expansions, 4);
+        if (b->op[i] == SN_OP_CONV)
+            of->n_e = of->e[0] = 1;
         if (i == 0 || dice_roll(d, 0, 1))
             b->star =
                 (struct sn_block){b->op[i], of->k[dice_roll(d, 0, of->n_k - 1)],

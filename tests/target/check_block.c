@@ -107,6 +107,16 @@ static void fused_spills_by_its_own_tensors(void **state)
     assert_string_equal(spell(699, shape(SN_OP_FUSED, 3, 4, 4, 10, 2)), "c><c");
 }
 
+static void conv_spills_with_its_ends_alone(void **state)
+{
+    (void)state;
+    assert_string_equal(spell(400, shape(SN_OP_CONV, 1, 4, 4, 10, 1)), "c+");
+    assert_string_equal(spell(399, shape(SN_OP_CONV, 1, 4, 4, 10, 1)), "<c>+");
+    assert_string_equal(spell(399, shape(SN_OP_CONV, 1, 4, 4, 10, 2)), "<c");
+    assert_string_equal(spell(500, shape(SN_OP_CONV, 1, 4, 5, 10, 1)), "c");
+    assert_string_equal(spell(499, shape(SN_OP_CONV, 1, 4, 5, 10, 1)), "c>");
+}
+
 static void operators_have_the_blocks_extents(void **state)
 {
     (void)state;
@@ -163,6 +173,8 @@ static void peaks_by_hand(void **state)
     assert_true(peak(shape(SN_OP_IBN, 1, 4, 5, 10, 1)) == 400 + 500);
     assert_true(peak(shape(SN_OP_FUSED, 3, 4, 4, 10, 1)) == 400 + 1200 + 400);
     assert_true(peak(shape(SN_OP_FUSED, 3, 4, 4, 10, 2)) == 400 + 300);
+    assert_true(peak(shape(SN_OP_CONV, 1, 4, 5, 10, 1)) == 400 + 500);
+    assert_true(peak(shape(SN_OP_CONV, 1, 4, 4, 10, 1)) == 400 + 400);
 }
 
 static void stem_and_tail(void **state)
@@ -229,6 +241,7 @@ int main(void)
         cmocka_unit_test(output_can_be_what_spills_mid2),
         cmocka_unit_test(plain_depthwise_reads_the_input),
         cmocka_unit_test(fused_spills_by_its_own_tensors),
+        cmocka_unit_test(conv_spills_with_its_ends_alone),
         cmocka_unit_test(operators_have_the_blocks_extents),
         cmocka_unit_test(peaks_by_hand),
         cmocka_unit_test(stem_and_tail),
