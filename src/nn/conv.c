@@ -11,6 +11,7 @@ void sn_conv_init(struct sn_layer *layer, struct sn_tensor *in,
     sn_stage_init(&c->stage, point ? SN_STAGE_POINT : SN_STAGE_DENSE, in,
                   &layer->out, spec->cout, spec->k, spec->stride, spec->weight,
                   0);
+    sn_stage_taps(&c->stage, spec->tap, spec->tap_row);
     c->bn.view = spec->bn;
     layer->out.bn = &c->bn;
     layer->out.act = spec->act;

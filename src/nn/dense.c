@@ -111,7 +111,8 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
                     const struct sn_band *x, int in, int first, int next)
 {
     const struct sn_window *w = &s->window;
-    const ptrdiff_t ld = s->pairs ? s->out->ld : s->weight.ld;
+    const bool packed = s->pairs || sn_stage_gaps(s);
+    const ptrdiff_t ld = packed ? s->out->ld : s->weight.ld;
     const ptrdiff_t run = terms(s, (ptrdiff_t)w->k * s->in->c);
     const struct sn_rows y =
         sn_tensor_rows(s->out, ((ptrdiff_t)in * w->oh + first) * w->ow);
@@ -126,7 +127,7 @@ static void forward(const struct sn_stage *s, const struct sn_kernels *k,
         .a_m = terms(s, w->stride * x->col),
         .a_seg = terms(s, x->row),
         .a_k = 1,
-        .b = s->pairs ? s->packed : s->weight.w,
+        .b = packed ? s->packed : s->weight.w,
         .b_seg = run * ld,
         .b_k = ld,
         .c = y.at,

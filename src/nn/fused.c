@@ -10,6 +10,7 @@ void sn_fused_init(struct sn_layer *layer, struct sn_tensor *in,
     sn_wide_init(&b->mid, &b->bn[0], spec->bn[0], spec->act);
     sn_stage_init(&b->dense, SN_STAGE_DENSE, in, &b->mid, spec->mid, spec->k,
                   spec->stride, spec->dense, 0);
+    sn_stage_taps(&b->dense, spec->tap, spec->tap_row);
     sn_stage_init(&b->project, SN_STAGE_POINT, &b->mid, &layer->out, spec->cout,
                   1, 1, spec->project, 0);
     b->project.mask = spec->mask;

@@ -55,6 +55,8 @@ static void add_stage(struct sn_infer *f, const struct sn_stage *of,
     sn_stage_init(&s->stage, of->kind, in, &s->out, of->out->c, of->window.k,
                   of->window.stride, of->weight, of->tap_row);
     s->stage.exact = true;
+    if (of->kind == SN_STAGE_DENSE)
+        sn_stage_taps(&s->stage, of->tap, of->tap_row);
     if (!bn)
         return;
     s->bn.view = bn->view;
@@ -133,14 +135,6 @@ static int weight_rows(const struct sn_stage *s)
     return s->kind == SN_STAGE_DEPTH ? taps : taps * s->in->c;
 }
 
-/* Where row ir of the weight as it was lies. */
-static ptrdiff_t row_at(const struct sn_stage *s, int ir)
-{
-    if (s->kind == SN_STAGE_DEPTH)
-        return ir / s->window.k * s->tap_row + ir % s->window.k * s->weight.ld;
-    return (ptrdiff_t)ir * s->weight.ld;
-}
-
 /* Takes the step's weights and biases, and once there is memory folds them;
  * `bias` is that of a LINEAR, which has no batch-norm. */
 static void fold(struct sn_infer_step *s, const sn_real *bias,
@@ -159,12 +153,15 @@ static void fold(struct sn_infer_step *s, const sn_real *bias,
             sn_bn_fold(&s->bn.view, ic, &scale, &shift);
         for (int ir = 0; ir < rows; ir++)
             w[(ptrdiff_t)ir * ld + ic] =
-                (sn_real)(scale * (double)st->weight.w[row_at(st, ir) + ic]);
+                (sn_real)(scale *
+                          (double)st->weight.w[sn_stage_row_at(st, ir) + ic]);
         s->bn.s[ic] = 1;
         s->bn.b[ic] = (sn_real)shift;
     }
     st->weight = (struct sn_weight){.w = w, .ld = ld};
-    st->tap_row = (ptrdiff_t)st->window.k * ld;
+    st->tap = (ptrdiff_t)st->in->c * ld;
+    st->tap_row =
+        st->window.k * (st->kind == SN_STAGE_DEPTH ? (ptrdiff_t)ld : st->tap);
 }
 
 /* ---- places of the tensors ---- */

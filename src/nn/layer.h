@@ -150,6 +150,8 @@ extern const struct sn_layer_kind sn_layer_kinds[SN_LAYER_KINDS];
 struct sn_conv_spec {
     int cout, k, stride;
     struct sn_weight weight; /* [k*k*cin, cout] */
+    ptrdiff_t tap, tap_row;  /* values between taps and rows of them, where
+                              * weight is a view with gaps; else 0 */
     struct sn_bn_view bn;
     sn_act act;
 };
@@ -177,6 +179,7 @@ struct sn_ibn_spec {
 struct sn_fused_spec {
     int k, stride, mid, cout;
     struct sn_weight dense;   /* [k*k*cin, mid] */
+    ptrdiff_t tap, tap_row;   /* of dense, as in sn_conv_spec */
     struct sn_weight project; /* [mid, cout] */
     struct sn_bn_view bn[2];
     sn_act act;

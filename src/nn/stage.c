@@ -52,8 +52,21 @@ void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
                                       .left = pad,
                                       .x_pitch = in->w,
                                       .y_pitch = ow}};
+    if (kind == SN_STAGE_DENSE) {
+        s->tap = (ptrdiff_t)in->c * weight.ld;
+        s->tap_row = k * s->tap;
+    }
     sn_tensor_shape(out, in->n, oh, ow, cout);
     in->readers++;
+}
+
+void sn_stage_taps(struct sn_stage *s, ptrdiff_t tap, ptrdiff_t tap_row)
+{
+    if (s->kind != SN_STAGE_DENSE || tap == 0)
+        return;
+    SN_CHECK(tap >= s->tap && tap_row >= s->window.k * tap);
+    s->tap = tap;
+    s->tap_row = tap_row;
 }
 
 void sn_stage_plan_shared(const struct sn_stage *s, struct sn_plan *plan)
@@ -78,7 +91,7 @@ void sn_stage_plan(struct sn_stage *s, struct sn_plan *plan)
     if (s->mask)
         s->masked = sn_arena_take(plan->arena, rows * cols, sizeof(sn_real));
     s->packed = plan->turned; /* forward's, also of a branch */
-    if (s->pairs)
+    if (s->pairs || sn_stage_gaps(s))
         sn_plan_raise(&plan->need.turned, sn_turned_values(s));
     if (!plan->backward)
         return;
@@ -116,7 +129,7 @@ static void run_fwd(struct sn_stage *s, const struct sn_pass *pass)
 {
     if (s->mask)
         mask_weight(s);
-    if (s->pairs)
+    if (s->pairs || sn_stage_gaps(s))
         sn_pack(s, pass->k);
     run_units(s, pass, way_of(s)->fwd);
 }
@@ -140,9 +153,7 @@ static void join_row(const struct sn_stage *s, int ir, int units)
 {
     const int cols = s->out->c;
     const sn_real mask = s->mask ? s->mask[ir] : 1;
-    ptrdiff_t to = (ptrdiff_t)ir * s->weight.ld;
-    if (s->kind == SN_STAGE_DEPTH)
-        to = ir / s->window.k * s->tap_row + ir % s->window.k * s->weight.ld;
+    const ptrdiff_t to = sn_stage_row_at(s, ir);
     sn_real *sum = s->slots + (ptrdiff_t)ir * cols; /* unit 0's, in place */
     for (int u = 1; u < units; u++) {
         const sn_real *slot = sum + (size_t)u * s->slot_values;

@@ -28,8 +28,11 @@ struct sn_stage {
     struct sn_tensor *in, *out;
     struct sn_weight weight; /* POINT [cin, cout]; DENSE [k*k*cin, cout], tap
                               * first; DEPTH [k*k, c] */
-    ptrdiff_t tap_row;       /* DEPTH: values between rows of taps; k*ld, more
-                              * for the centre of a larger kernel */
+    ptrdiff_t tap;           /* DENSE: values between taps; cin*ld, more for
+                              * the leading channels of wider ones */
+    ptrdiff_t tap_row;       /* DENSE, DEPTH: values between rows of taps;
+                              * k*tap or k*ld, more for the centre of a larger
+                              * kernel */
     struct sn_window window; /* of one image */
 
     /* POINT only: factors on the rows of the weight, i.e. on the channels of
@@ -53,7 +56,8 @@ struct sn_stage {
     void *turned;       /* the weight as backward reads it (turn.h), shared */
     bool exact;         /* products are of sn_real, whatever the plan says */
     bool pairs;         /* products are of words of two sn_bf16 */
-    void *packed; /* the weight as forward then reads it, in turned's place */
+    void *packed; /* the weight as forward then reads it, in turned's place; of
+                   * a DENSE view with gaps the values alone */
 };
 
 /* What a layer is given to run. */
@@ -70,6 +74,29 @@ struct sn_pass {
 void sn_stage_init(struct sn_stage *s, sn_stage_kind kind, struct sn_tensor *in,
                    struct sn_tensor *out, int cout, int k, int stride,
                    struct sn_weight weight, ptrdiff_t tap_row);
+
+/* A DENSE stage whose weight is a view with gaps: tap and tap_row; 0: none. */
+void sn_stage_taps(struct sn_stage *s, ptrdiff_t tap, ptrdiff_t tap_row);
+
+/* Where row ir of the weight, of a [rows, cout] without gaps, begins in it. */
+static inline ptrdiff_t sn_stage_row_at(const struct sn_stage *s, int ir)
+{
+    const int k = s->window.k, cin = s->in->c;
+    if (s->kind == SN_STAGE_DEPTH)
+        return ir / k * s->tap_row + ir % k * (ptrdiff_t)s->weight.ld;
+    if (s->kind == SN_STAGE_DENSE)
+        return ir / (k * cin) * s->tap_row + ir / cin % k * s->tap +
+               ir % cin * (ptrdiff_t)s->weight.ld;
+    return ir * (ptrdiff_t)s->weight.ld;
+}
+
+/* Whether a row of taps of a DENSE weight is not one run of values. */
+static inline bool sn_stage_gaps(const struct sn_stage *s)
+{
+    const ptrdiff_t tap = (ptrdiff_t)s->in->c * s->weight.ld;
+    return s->kind == SN_STAGE_DENSE &&
+           (s->tap != tap || s->tap_row != s->window.k * tap);
+}
 
 /* Raises the plan's needs to what the stage wants; takes the stage's own
  * memory and what it shares with others. */

@@ -20,8 +20,11 @@ size_t sn_turned_values(const struct sn_stage *s)
 {
     const size_t taps = (size_t)s->window.k * (size_t)s->window.k;
     const size_t turned = taps * (size_t)s->out->c * (size_t)sn_turned_ld(s);
-    const size_t packed =
-        s->pairs ? (taps * (size_t)s->in->c + 1) / 2 * (size_t)s->out->ld : 0;
+    const size_t rows = taps * (size_t)s->in->c;
+    const size_t packed = (s->pairs           ? (rows + 1) / 2
+                           : sn_stage_gaps(s) ? rows
+                                              : 0) *
+                          (size_t)s->out->ld;
     return turned > packed ? turned : packed;
 }
 
@@ -75,16 +78,21 @@ static struct rows weight_of(const struct sn_stage *s)
 
 void sn_pack(const struct sn_stage *s, const struct sn_kernels *k)
 {
-    /* rows that one thread takes at a time, in whole pairs */
+    /* rows that one thread takes at a time, in whole pairs; with gaps between
+     * the taps, those of a tap */
     enum { ROWS = 32 };
     const int rows = s->window.k * s->window.k * s->in->c;
+    const int chunk = sn_stage_gaps(s) ? s->in->c : ROWS;
     const struct rows w = weight_of(s);
+    const sn_form form = s->pairs ? SN_PAIRS : SN_REAL;
 #pragma omp parallel for schedule(static)
-    for (int ir = 0; ir < rows; ir += ROWS) {
-        sn_real *to = (sn_real *)s->packed + (ptrdiff_t)ir / 2 * s->out->ld;
-        k->load((struct sn_rows){to, s->out->ld, SN_PAIRS},
-                sn_reals(w.w + ir * w.ld, w.ld), NULL, NULL, SN_ACT_NONE, 1, 0,
-                s->out->c, rows - ir < ROWS ? rows - ir : ROWS);
+    for (int ir = 0; ir < rows; ir += chunk) {
+        const ptrdiff_t to = s->pairs ? ir / 2 : ir;
+        const ptrdiff_t from = s->mask ? ir * w.ld : sn_stage_row_at(s, ir);
+        k->load((struct sn_rows){(sn_real *)s->packed + to * s->out->ld,
+                                 s->out->ld, form},
+                sn_reals(w.w + from, w.ld), NULL, NULL, SN_ACT_NONE, 1, 0,
+                s->out->c, rows - ir < chunk ? rows - ir : chunk);
     }
 }
 
@@ -141,7 +149,9 @@ void sn_turn(const struct sn_stage *s, const struct sn_kernels *k)
         const int tap = ib / blocks, ic = ib % blocks * BLOCK;
         const int rows = cin - ic < BLOCK ? cin - ic : BLOCK;
         const ptrdiff_t to = turned_tap(s, tap / taps, tap % taps) * tap_rows;
-        const sn_real *src = w.w + ((ptrdiff_t)tap * cin + ic) * w.ld;
+        const ptrdiff_t from = s->mask ? (tap * cin + ic) * w.ld
+                                       : sn_stage_row_at(s, tap * cin + ic);
+        const sn_real *src = w.w + from;
         sn_real *dst = (sn_real *)s->turned + to * sn_turned_ld(s) + ic;
         if (s->pairs)
             turn_rows_pairs(s, k, dst, src, w.ld, rows);

@@ -37,7 +37,8 @@ void sn_turn(const struct sn_stage *s, const struct sn_kernels *k);
  *
  *   packed  [(k*k*cin + 1) / 2, out->ld] words of two rows
  *
- * Fills s->packed from the same, in parallel. */
+ * or without s->pairs its values, [k*k*cin, out->ld].  Fills s->packed from the
+ * same, in parallel. */
 void sn_pack(const struct sn_stage *s, const struct sn_kernels *k);
 
 /* The part of phase (ph, pw). */

@@ -49,7 +49,7 @@ void sn_path_odds(const struct sn_path *c, double done, double after,
 
 /* Indices of a draw: one of the option, others of what else is to be decided.
  * Part of every saved run. */
-enum { PICK_OPTION, PICK_LARGEST, PICK_WAY, PICK_SIZE };
+enum { PICK_OPTION, PICK_LARGEST, PICK_WAY, PICK_SIZE, PICK_KERNEL };
 
 static int pick(const struct sn_path *c, const struct sn_path_odds *odds,
                 uint32_t draw, int id)
@@ -162,9 +162,12 @@ static void ask_block(struct asking *a, int is, int ib, uint32_t draw)
     const int io = d->op[is][ib];
     const sn_block_op op = a->c->space->stage[is].block[ib].op[a->choice[io]];
     const int k = d->k[is][ib][op], e = d->e[is][ib][op];
-    const bool sizes = has_next(a, k, 1) || has_next(a, e, 1);
+    const bool down = op != SN_OP_IBN && has_next(a, k, -1);
+    const bool kernels = has_next(a, k, 1) || down;
+    const bool sizes = kernels || has_next(a, e, 1);
     const uint32_t item = (uint32_t)io;
-    ask(a, k, -1); /* free */
+    if (op == SN_OP_IBN)
+        ask(a, k, -1); /* free */
     ask(a, e, -1);
     if (d->item[io].n > 1 &&
         (!sizes || sn_rng_uniform(rng, draw, item, PICK_WAY) < ask_op)) {
@@ -172,10 +175,12 @@ static void ask_block(struct asking *a, int is, int ib, uint32_t draw)
             !has_next(a, io, -1) ||
             (has_next(a, io, 1) && sn_rng_below(rng, draw, item, PICK_SIZE, 2));
         ask(a, io, up ? 1 : -1);
-    } else if (has_next(a, k, 1) &&
-               (!has_next(a, e, 1) ||
-                sn_rng_below(rng, draw, item, PICK_SIZE, 2))) {
-        ask(a, k, 1);
+    } else if (kernels && (!has_next(a, e, 1) ||
+                           sn_rng_below(rng, draw, item, PICK_SIZE, 2))) {
+        const bool up =
+            !down || (has_next(a, k, 1) &&
+                      sn_rng_below(rng, draw, item, PICK_KERNEL, 2));
+        ask(a, k, up ? 1 : -1);
     } else {
         ask(a, e, 1);
     }

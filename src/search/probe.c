@@ -97,6 +97,19 @@ static void branch_op(const struct listed *b, struct sn_probe *p)
     sn_graph_branch_end(b->g, SN_BRANCH_INSTEAD, end, &p->slope);
 }
 
+/* The same op with another kernel. */
+static void branch_k(const struct listed *b, struct sn_probe *p)
+{
+    const struct site s = site_of(b->sn, b->choice, p->decision);
+    const struct sn_block_tensors *t = &b->l->of[s.d->stage][s.d->block];
+    const struct sn_block other = {s.block.op, s.of->k[p->to], s.block.e};
+    const struct sn_channels all = {0, 0, false};
+    sn_graph_branch(b->g, t->y);
+    struct sn_tensor *end = sn_supernet_add_op(b->sn, b->g, s.d->stage,
+                                               s.d->block, t->in, &other, &all);
+    sn_graph_branch_end(b->g, SN_BRANCH_INSTEAD, end, &p->slope);
+}
+
 /* Blocks that leave are a tensor that is there; those that join are listed. */
 static void branch_depth(const struct listed *b, struct sn_probe *p)
 {
@@ -132,7 +145,9 @@ static void add_branch(const struct listed *b, struct sn_probe *p)
         if (p->to > p->from)
             branch_e(b, p);
         break;
-    case SN_DECIDE_K: /* a part of the layer itself */
+    case SN_DECIDE_K: /* of an IBN it is a part of the layer itself */
+        if (b->sn->decisions.item[p->decision].op != SN_OP_IBN)
+            branch_k(b, p);
         break;
     }
 }
@@ -151,9 +166,9 @@ void sn_supernet_build_probed(struct sn_supernet *sn, struct sn_graph *g,
         SN_CHECK(p->to == p->from + 1 || p->to == p->from - 1);
         SN_CHECK(
             sn_decision_met(&sn->space, &sn->decisions, choice, p->decision));
-        if (d->kind == SN_DECIDE_K && p->to > p->from)
+        if (d->kind == SN_DECIDE_K && d->op == SN_OP_IBN && p->to > p->from)
             l.wider[d->stage][d->block] = &p->slope;
-        if (d->kind == SN_DECIDE_OP)
+        if (d->kind == SN_DECIDE_OP || d->kind == SN_DECIDE_K)
             l.held[d->stage][d->block] = true;
         if (d->kind == SN_DECIDE_DEPTH)
             l.held[d->stage][arch.stage[d->stage].depth - 1] = true;
@@ -195,7 +210,7 @@ void sn_supernet_build_most(struct sn_supernet *sn, struct sn_graph *g,
             struct sn_block *b = &arch.stage[is].block[ib];
             const struct sn_op_space *of =
                 &sn->space.stage[is].block[ib].of[b->op];
-            if (of->n_k < 2)
+            if (b->op != SN_OP_IBN || of->n_k < 2)
                 continue;
             b->k = of->k[of->n_k - 2]; /* and is asked for the largest */
             l.wider[is][ib] = &nowhere;
@@ -257,7 +272,7 @@ void sn_supernet_read_probes(const struct sn_supernet *sn, const int *choice,
             continue;
         if (s.d->kind == SN_DECIDE_E)
             p->slope = leave_e(sn, &s, p);
-        if (s.d->kind == SN_DECIDE_K)
+        if (s.d->kind == SN_DECIDE_K && s.d->op == SN_OP_IBN)
             p->slope = leave_k(sn, &s, p);
     }
 }

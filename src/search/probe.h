@@ -10,11 +10,11 @@
  *   e up      channels of the next expansion join in front of BN3:
  *             <dL/dy3, h2_group P_group>
  *   e down    those of the last expansion leave: -<P_group, dL/dP_group>
- *   k up      taps of the next kernel join in front of BN2:
+ *   k up      of an IBN, taps of the next kernel join in front of BN2:
  *             <dL/dy2, dw_ring(h1)>
- *   k down    the outer taps leave: -<d_ring, dL/dd_ring>
+ *   k down    of an IBN, the outer taps leave: -<d_ring, dL/dd_ring>
  *   op        <dL/dz3, y_other - y_active>, the other op at the size it has
- *             in `choice`
+ *             in `choice`; so also k of full convolutions, either way
  *   depth     <dL/dx, x_other - x_active>, x the output of the stage; blocks
  *             that join at the sizes they have in `choice`
  *

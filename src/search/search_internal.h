@@ -17,7 +17,8 @@ struct sn_listing {
      * the gradient in front of an activation is not the one that is asked for
      */
     bool held[SN_MAX_STAGES][SN_MAX_DEPTH];
-    bool most; /* for planning: wherever a conv block may be, as if it were */
+    bool most; /* for planning: wherever a conv block may be, as if it were;
+                * rules may bar the arch */
 };
 
 /* As sn_supernet_build_arch; fills l->of for the blocks of the arch. */

@@ -69,7 +69,7 @@ static const struct sn_option space_rows[] = {
      .min = 1,
      .max = SN_MAX_KERNEL,
      .unit = "pixels",
-     .help = "kernels a block offers, odd; of fused and conv one"},
+     .help = "kernels a block offers, odd; gumbel: one an op"},
     {.key = "k_ibn",
      .type = SN_OPT_INT_LIST,
      .offset = SPACE(k_of[SN_OP_IBN]),
@@ -381,8 +381,7 @@ static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
         has_three |= s.list->value[i] == 3;
     }
     const bool many = s.list->count > SN_MAX_CHOICES;
-    const bool several = op != SN_OP_IBN && s.list->count > 1;
-    if ((even || many || several) && told_before(b, &s))
+    if ((even || many) && told_before(b, &s))
         return;
     if (even) {
         report(b, s.section, s.key, "kernel %d is even; expected odd ones",
@@ -391,11 +390,6 @@ static void add_kernels(struct builder *b, struct sn_op_space *of, int *star,
         report(b, s.section, s.key,
                "%d kernels are offered; expected at most %d", s.list->count,
                SN_MAX_CHOICES);
-    } else if (several) {
-        report(b, s.section, s.key,
-               "%d kernels are offered to %s blocks (of %s), which hold one; "
-               "expected %s = 3, and others in k_ibn",
-               s.list->count, sn_block_op_name(op), section, keys[op][1]);
     } else {
         of->n_k = sort_list(of->k, star, s.list, false);
         if (s.list->star < 0 && has_three)

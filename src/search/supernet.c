@@ -104,6 +104,7 @@ static void add_block(struct sn_supernet *sn, int is, int ib)
         const struct sn_block_shape b = sn_space_block(
             &sn->space, is, ib, op, of->k[of->n_k - 1], of->e[of->n_e - 1]);
         const struct name prefix = name_of("stage.%d.block.%d", is + 1, ib + 1);
+        ids->cin = b.cin;
         ids->mid = b.e * b.cin;
         ids->k = b.k;
         ids->mask = sn->masks;
@@ -252,7 +253,10 @@ static void add_block_runs(struct runs *r, const struct sn_supernet *sn, int is,
         add_bn_runs(r, ids->bn[1], mid);
     if (ids->dense >= 0) {
         const int cols = ids->project >= 0 ? mid : b.cout;
-        add_entry(r, ids->dense, cols);
+        for (int jt = 0; jt < b.k * b.k; jt++)
+            add_rows(r, ids->dense,
+                     ((jt / b.k + crop) * ids->k + jt % b.k + crop) * ids->cin,
+                     b.cin, cols);
         add_bn_runs(r, ids->bn[0], cols);
     }
     if (ids->project < 0)

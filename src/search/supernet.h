@@ -22,7 +22,7 @@ struct sn_op_ids {
     int expand, depth, dense, project; /* -1: the op has none */
     struct sn_bn_ids bn[3]; /* of expand, depth, project; dense, -, project;
                              * of a conv block: dense */
-    int mid, k;             /* the largest */
+    int cin, mid, k;        /* the largest */
     size_t mask;            /* first of its `mid` values in the mask arrays */
 };
 

@@ -68,6 +68,17 @@ static struct sn_weight centre(struct sn_weight w, const struct sn_op_ids *ids,
     return from(w, crop * (ids->k + 1) * w.ld);
 }
 
+/* The same of a full convolution; what lies between its taps. */
+static struct sn_weight dense_centre(struct sn_weight w,
+                                     const struct sn_op_ids *ids, int k,
+                                     ptrdiff_t *tap, ptrdiff_t *tap_row)
+{
+    const ptrdiff_t crop = (ids->k - k) / 2;
+    *tap = (ptrdiff_t)ids->cin * w.ld;
+    *tap_row = ids->k * *tap;
+    return from(w, crop * (*tap_row + *tap));
+}
+
 /* ---- ops ---- */
 
 /* What an op of a block is listed with. */
@@ -121,14 +132,14 @@ static struct sn_tensor *add_fused(const struct builder *b,
 {
     const struct sn_op_ids *ids = op->ids;
     const int first = op->channels.first;
-    SN_CHECK(op->shape.k == ids->k); /* its rows are taken whole */
     struct sn_fused_spec spec = {.k = op->shape.k,
                                  .stride = op->shape.stride,
                                  .mid = op->channels.mid,
                                  .cout = op->shape.cout,
                                  .act = b->sn->space.act,
                                  .raw = op->channels.raw};
-    spec.dense = columns(weight(b, ids->dense), first);
+    spec.dense = dense_centre(columns(weight(b, ids->dense), first), ids,
+                              spec.k, &spec.tap, &spec.tap_row);
     spec.project = rows(weight(b, ids->project), first);
     spec.bn[0] = bn_from(bn(b, ids->bn[0]), first);
     spec.bn[1] = bn(b, ids->bn[2]);
@@ -143,14 +154,14 @@ static struct sn_tensor *add_conv(const struct builder *b,
                                   const struct op_layer *op)
 {
     const struct sn_op_ids *ids = op->ids;
-    SN_CHECK(op->shape.k == ids->k); /* its rows are taken whole */
-    return sn_graph_conv(b->g, op->name, op->x,
-                         &(struct sn_conv_spec){.cout = op->shape.cout,
-                                                .k = op->shape.k,
-                                                .stride = op->shape.stride,
-                                                .weight = weight(b, ids->dense),
-                                                .bn = bn(b, ids->bn[0]),
-                                                .act = b->sn->space.act});
+    struct sn_conv_spec spec = {.cout = op->shape.cout,
+                                .k = op->shape.k,
+                                .stride = op->shape.stride,
+                                .bn = bn(b, ids->bn[0]),
+                                .act = b->sn->space.act};
+    spec.weight = dense_centre(weight(b, ids->dense), ids, spec.k, &spec.tap,
+                               &spec.tap_row);
+    return sn_graph_conv(b->g, op->name, op->x, &spec);
 }
 
 /* `of`: channels, gates and questions; the rest is filled in. */
@@ -280,7 +291,7 @@ void sn_supernet_list(struct sn_supernet *sn, struct sn_graph *g,
                       struct sn_listing *l)
 {
     const struct builder b = {sn, g};
-    SN_CHECK(sn_arch_in_space(arch, &sn->space, NULL) == SN_OK);
+    SN_CHECK(l->most || sn_arch_in_space(arch, &sn->space, NULL) == SN_OK);
     struct sn_tensor *x = build_stem(&b, n);
     for (int is = 0; is < arch->n_stages; is++)
         for (int ib = 0; ib < arch->stage[is].depth; ib++) {

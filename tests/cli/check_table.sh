@@ -59,7 +59,7 @@ sed '/^\[budget\]/,$d; 1,/^size/d' tiny.ini >board.ini
 sed 's/board/chip/' board.ini >chip.ini
 
 # ---- a search for it ----
-shows ' ibn e4 \* ' check tiny.ini
+shows ' ibn k3 e4 \* ' check tiny.ini
 grep -qE '^space .* on board$' out
 verdict 'the device has its name' $?
 ls cache/supernet/fit-*.est >/dev/null 2>&1

@@ -186,27 +186,34 @@ static struct sn_tensor *build_before(struct rig *r, const struct before *b)
 
 /* ---- conv ---- */
 
-/* Of n images of h x w pixels. */
+/* Of n images of h x w pixels.  With `view` the weight is the centre of a
+ * larger kernel, the leading channels of wider taps. */
 static void conv_case(int n, int h, int w, int cout, int k, int stride,
-                      sn_act act)
+                      sn_act act, bool view)
 {
     struct rig r;
     char title[64];
     rig_open(&r);
-    const int weight =
-        sn_params_add(&r.p, SN_PARAM_CONV, k * k * CIN, cout, k * k, 0, "w");
+    const int stored = k + 2 * view, cin = CIN + 3 * view;
+    const int weight = sn_params_add(&r.p, SN_PARAM_CONV, stored * stored * cin,
+                                     cout + 2 * view, stored * stored, 0, "w");
     const struct sn_bn_ids bn = sn_params_add_bn(&r.p, cout, 1, "bn");
     rig_begin(&r, n, h, w, CIN);
-    struct sn_tensor *out = sn_graph_conv(
-        &r.g, "conv", r.in,
-        &(struct sn_conv_spec){.cout = cout,
-                               .k = k,
-                               .stride = stride,
-                               .weight = sn_params_weight(&r.p, weight),
-                               .bn = sn_params_bn(&r.p, bn),
-                               .act = act});
-    snprintf(title, sizeof title, "conv k%d s%d %s, %d pixels", k, stride,
-             act_name[act], n * h * w);
+    struct sn_conv_spec spec = {.cout = cout,
+                                .k = k,
+                                .stride = stride,
+                                .weight = sn_params_weight(&r.p, weight),
+                                .bn = sn_params_bn(&r.p, bn),
+                                .act = act};
+    if (view) {
+        spec.tap = (ptrdiff_t)cin * spec.weight.ld;
+        spec.tap_row = stored * spec.tap;
+        spec.weight.w += spec.tap_row + spec.tap;
+        spec.weight.g += spec.tap_row + spec.tap;
+    }
+    struct sn_tensor *out = sn_graph_conv(&r.g, "conv", r.in, &spec);
+    snprintf(title, sizeof title, "conv k%d s%d %s%s, %d pixels", k, stride,
+             act_name[act], view ? " view" : "", n * h * w);
     rig_finish(&r, out, title);
 }
 
@@ -216,9 +223,12 @@ static void conv(void **state)
     for (int k = 1; k <= 5; k += 2)
         for (int stride = 1; stride <= 2; stride++)
             for (sn_act act = SN_ACT_NONE; act <= SN_ACT_HSWISH; act++)
-                conv_case(3, SIDE_H, SIDE_W, 5, k, stride, act);
+                conv_case(3, SIDE_H, SIDE_W, 5, k, stride, act, false);
     for (sn_act act = SN_ACT_NONE; act <= SN_ACT_HSWISH; act++)
-        conv_case(18, 1, 1, 50, 1, 1, act); /* gathered: gather.h */
+        conv_case(18, 1, 1, 50, 1, 1, act, false); /* gathered: gather.h */
+    for (int k = 1; k <= 3; k += 2)
+        for (int stride = 1; stride <= 2; stride++)
+            conv_case(3, SIDE_H, SIDE_W, 5, k, stride, SN_ACT_RELU6, true);
 }
 
 /* ---- ibn and fused ---- */

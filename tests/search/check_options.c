@@ -272,12 +272,9 @@ static void faults_of_rules_and_kernels(void **state)
     set_stage(&c, 2, "k", "3, 5");
     set_stage(&c, 3, "k_ibn", "1..9");
     assert_int_equal(build(&s, &c, 3, &f), SN_ERR_CONFIG);
-    assert_string_equal(
-        f.text,
-        "space.k: kernel 4 is even; expected odd ones\n"
-        "stage.2.k: 2 kernels are offered to fused blocks (of stage.2), which "
-        "hold one; expected k_fused = 3, and others in k_ibn\n"
-        "stage.3.k_ibn: kernel 8 is even; expected odd ones\n");
+    assert_string_equal(f.text,
+                        "space.k: kernel 4 is even; expected odd ones\n"
+                        "stage.3.k_ibn: kernel 8 is even; expected odd ones\n");
     defaults(&c);
     set_stage(&c, 1, "forbid", "fuzed e4");
     set_stage(&c, 2, "pin", "ibn");
@@ -331,12 +328,15 @@ static void convolutions_are_offered(void **state)
     defaults(&c);
     set_stage(&c, 1, "op", "ibn, conv*, fused");
     set_stage(&c, 1, "k_conv", "5");
+    set_stage(&c, 1, "k_fused", "5, 3");
     assert_int_equal(build(&s, &c, 1, &f), SN_OK);
     const struct sn_block_space *b = &s.stage[0].block[0];
     assert_int_equal(b->n_op, 3);
     assert_int_equal(b->of[SN_OP_CONV].n_e, 1);
     assert_int_equal(b->of[SN_OP_CONV].e[0], 1);
     assert_int_equal(b->of[SN_OP_CONV].k[0], 5);
+    assert_int_equal(b->of[SN_OP_FUSED].n_k, 2);
+    assert_int_equal(b->of[SN_OP_FUSED].k[1], 5);
     sn_arch_baseline(&arch, &s);
     char text[SN_BLOCK_TEXT];
     assert_string_equal(sn_block_text(text, arch.stage[0].block[0]), "conv k5");

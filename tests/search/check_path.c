@@ -132,6 +132,15 @@ static void large_nets_keep_a_bound(void **state)
 
 /* ---- questions ---- */
 
+/* Whether asking takes a run: another op or kernel of full convolutions, or
+ * more of anything but blocks. */
+static bool is_dear(const struct sn_decision *x, bool up)
+{
+    return x->kind == SN_DECIDE_OP ||
+           (x->kind == SN_DECIDE_K && x->op != SN_OP_IBN) ||
+           (x->kind != SN_DECIDE_DEPTH && up);
+}
+
 /* Every probe is proper; what is free is asked always; a block has one question
  * that is not, where there is any. */
 static void questions_are_proper(void **state)
@@ -152,8 +161,7 @@ static void questions_are_proper(void **state)
             assert_int_equal(p->from, lab->choice[p->decision]);
             assert_int_equal(abs(p->to - p->from), 1);
             assert_true(p->to >= 0 && p->to < x->n);
-            if (x->kind == SN_DECIDE_OP ||
-                (x->kind != SN_DECIDE_DEPTH && p->to > p->from))
+            if (is_dear(x, p->to > p->from))
                 dear[x->stage][x->block]++;
             else
                 freebies += p->to < p->from;
@@ -162,7 +170,7 @@ static void questions_are_proper(void **state)
             const struct sn_decision *x = &lab->d.item[id];
             if (!sn_decision_met(&lab->space, &lab->d, lab->choice, id))
                 continue;
-            want += x->kind != SN_DECIDE_OP && lab->choice[id] > 0;
+            want += !is_dear(x, false) && lab->choice[id] > 0;
             if (x->kind == SN_DECIDE_OP)
                 assert_true(dear[x->stage][x->block] <= 1);
             if (x->kind == SN_DECIDE_OP && x->n > 1)

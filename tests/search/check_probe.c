@@ -28,12 +28,6 @@ static void rig_open(struct dice *dice)
 {
     struct sn_space space;
     random_space(dice, &space, 3, 3);
-    for (int is = 0; is < space.n_stages; is++)
-        for (int ib = 0; ib < sn_space_max_depth(&space, is); ib++)
-            for (int op = SN_OP_FUSED; op < SN_OP_COUNT; op++) {
-                int *n_k = &space.stage[is].block[ib].of[op].n_k;
-                *n_k = *n_k > 1 ? 1 : *n_k;
-            }
     check_ok(sn_supernet_init(&r.net, &space, check_seed(), &err), &err);
     check_ok(sn_graph_init(&r.g, &r.k, THREADS, &err), &err);
 }
@@ -59,7 +53,8 @@ static void draw(struct dice *dice)
                 !sn_decision_met(&r.net.space, d, r.choice, id))
                 continue;
             if (x->kind != SN_DECIDE_DEPTH &&
-                (way > 0 || x->kind == SN_DECIDE_OP)) {
+                (way > 0 || x->kind == SN_DECIDE_OP ||
+                 (x->kind == SN_DECIDE_K && x->op != SN_OP_IBN))) {
                 if (asked[x->stage][x->block] || dice_roll(dice, 0, 1))
                     continue;
                 asked[x->stage][x->block] = true;

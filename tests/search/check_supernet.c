@@ -24,12 +24,12 @@ static struct sn_block_space offer(bool kernels)
 {
     struct sn_block_space b = {.n_op = 3,
                                .op = {SN_OP_IBN, SN_OP_FUSED, SN_OP_CONV}};
-    b.of[SN_OP_CONV] =
-        (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 1, .e = {1}};
+    b.of[SN_OP_CONV] = (struct sn_op_space){
+        .n_k = 1 + kernels, .k = {3, 5}, .n_e = 1, .e = {1}};
     b.of[SN_OP_IBN] = (struct sn_op_space){
         .n_k = 1 + kernels, .k = {3, 5}, .n_e = 2, .e = {3, 6}};
-    b.of[SN_OP_FUSED] =
-        (struct sn_op_space){.n_k = 1, .k = {3}, .n_e = 2, .e = {2, 4}};
+    b.of[SN_OP_FUSED] = (struct sn_op_space){
+        .n_k = 1 + kernels, .k = {3, 5}, .n_e = 2, .e = {2, 4}};
     return b;
 }
 
