@@ -23,7 +23,8 @@ enum sn_rng_purpose {
     SN_RNG_SAMPLE = 8,   /* sampled subnets: epoch = step, item = decision */
     SN_RNG_SYNTHETIC = 9, /* made-up data of benches and tests */
     SN_RNG_FIT = 10, /* rows and columns of a regression's trees and folds */
-    SN_RNG_CANDIDATE = 11 /* nets that are compared: epoch = which of them */
+    SN_RNG_CANDIDATE = 11, /* nets that are compared: epoch = which of them */
+    SN_RNG_EVOLVE = 12 /* crossings and mutants: epoch = round, generation */
 };
 
 /* The key of a stream; passed by value. */

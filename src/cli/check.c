@@ -111,7 +111,7 @@ static void add_data(struct sn_text *t, const struct check *k)
                 d->test.n);
     if (d->found[0])
         sn_text_add(t, "%-8s %s\n", "", d->found);
-    if (k->plan.searches)
+    if (k->plan.searches && s->n_arch > 0)
         sn_text_add(t, "%-8s search: %d for weights, %d for the architecture\n",
                     "", s->n_weights, s->n_arch);
     sn_text_add(t, "%-8s final training: %d; val: %d; the net sees %dx%d\n", "",
@@ -211,7 +211,7 @@ static sn_status open_check(struct check *k, const struct sn_cli *a,
     omp_set_num_threads(threads);
     sn_kernels_init(&kernels, a->isa);
     SN_TRY(sn_job_data(&k->data, c, NULL, err));
-    SN_TRY(sn_split_make(&k->split, &k->data, c->data.val, c->search.arch_split,
+    SN_TRY(sn_split_make(&k->split, &k->data, c->data.val, sn_job_arch_split(c),
                          c->run.seed, err));
     SN_TRY(sn_job_plan_batches(c, &k->split, err));
     SN_TRY(

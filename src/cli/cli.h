@@ -26,6 +26,7 @@ struct sn_cli {
     bool json, quiet, force, verbose;
     bool onnx, raw_input, csv;
     int top; /* --top, 0: not given */
+    int tau; /* --tau, 0: not given */
     const char *resume, *split, *confusion, *format, *target, *time;
     const char *budget[SN_BUDGETS]; /* --latency, --weights, ... */
     const char *by, *take, *rules;

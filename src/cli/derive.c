@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "job/rederive.h"
+#include "job/tau.h"
 
 /* Length of RUN in the path RUN/derive/LATENCY. */
 static int run_length(const char *dir)
@@ -119,6 +120,66 @@ static sn_status print(const struct sn_cli *a, const struct sn_rederived *r,
     return sn_cli_print_text(&t, err);
 }
 
+/* ---- --tau ---- */
+
+static void add_tau(struct sn_text *t, const struct sn_tau *x)
+{
+    char time[SN_QUANTITY_TEXT], net[512];
+    sn_text_add(t, "%9s %9s %9s  %s\n", "alone", "shared", "latency", "net");
+    for (int i = 0; i < x->n; i++) {
+        sn_arch_summary(&x->net[i].arch, net, sizeof net);
+        sn_text_add(t, "%7.2f %% %7.2f %% %9s  %s\n", 100 * x->net[i].alone,
+                    100 * x->net[i].shared,
+                    sn_text_time(time, sizeof time, x->net[i].latency), net);
+    }
+    sn_text_add(t,
+                "%-8s %.2f between the supernet's accuracy (val) and that "
+                "of %d nets alone (test)\n",
+                "tau", x->tau, x->n);
+}
+
+static char *tau_json(const struct sn_tau *x)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < x->n; i++) {
+        char *arch = sn_arch_text(&x->net[i].arch);
+        json_array_append_new(
+            list, json_pack("{s:f, s:f, s:f, s:s}", "alone", x->net[i].alone,
+                            "shared", x->net[i].shared, "latency_ms",
+                            1e3 * x->net[i].latency, "arch", arch ? arch : ""));
+        free(arch);
+    }
+    return sn_result_dump(
+        json_pack("{s:f, s:o}", "kendall_tau", x->tau, "nets", list));
+}
+
+static sn_status run_tau(const struct sn_cli *a, struct sn_error *err)
+{
+    const struct sn_tau_request q = {.job = {.threads = a->threads,
+                                             .isa = a->isa,
+                                             .out = a->quiet ? NULL : stderr,
+                                             .stop = sn_cli_catch_signals(),
+                                             .command = a->command},
+                                     .run = a->operand,
+                                     .nets = a->tau};
+    struct sn_text t = {0};
+    struct sn_tau x;
+    if (a->tau < 2)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "--tau: one net has no order; expected 2 to %d",
+                       SN_TAU_MOST);
+    SN_TRY(sn_tau_make(&x, &q, err));
+    sn_status rc;
+    if (a->json) {
+        rc = sn_cli_print_owned(tau_json(&x), err);
+    } else {
+        add_tau(&t, &x);
+        rc = sn_cli_print_text(&t, err);
+    }
+    sn_tau_release(&x);
+    return rc;
+}
+
 sn_status sn_cli_derive(const struct sn_cli *a, struct sn_error *err)
 {
     struct sn_rederive_request q = {.run = a->operand, .target = a->target};
@@ -128,11 +189,17 @@ sn_status sn_cli_derive(const struct sn_cli *a, struct sn_error *err)
         q.budget[i] = a->budget[i];
         given = given || a->budget[i];
     }
+    if (a->tau && given)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "derive: --tau ranks nets within the run's own budget; "
+                       "it takes no other");
+    if (a->tau)
+        return run_tau(a, err);
     if (!given)
         return sn_fail(err, SN_ERR_CONFIG,
                        "derive: expected --latency, such as '2 ms' or '50 %%' "
-                       "of the baseline's, --weights, --activations, --macs or "
-                       "--target");
+                       "of the baseline's, --weights, --activations, --macs, "
+                       "--target, or --tau");
     SN_TRY(sn_rederive(&r, &q, err));
     const sn_status rc = print(a, &r, err);
     sn_rederived_release(&r);

@@ -18,6 +18,7 @@
 #include "cli/data.h"
 #include "job/compare.h"
 #include "job/job.h"
+#include "job/tau.h"
 
 /* ---- tables ---- */
 
@@ -39,7 +40,7 @@ static const struct command commands[] = {
      sn_cli_check},
     {"config", "SECTION", true, NULL, "J",
      "every key with default, unit, range and meaning", sn_cli_config},
-    {"derive", "RUN", false, NULL, "lWAKGJ",
+    {"derive", "RUN", false, NULL, "lWAKGaJ",
      "other nets from a finished search, for other budgets", sn_cli_derive},
     {"fit", "OPS.csv", true, "OPS.csv...", "oDdbmnYJ",
      "an estimator of a device, from operators measured on it", sn_cli_fit},
@@ -109,6 +110,8 @@ static const struct flag flags[] = {
      "a budget beside it: '64 KiB', '50 %', or none"},
     {"activations", 'A', false, "BYTES", false, "the same of peak activations"},
     {"macs", 'K', false, "COUNT", false, "the same of multiply-adds: '4 M'"},
+    {"tau", 'a', false, "K", false,
+     "trains K random nets of the run alone: how well it ranks them"},
     {"target", 'G', false, "DEVICE", false,
      "a device: its INI, CSV or .est; a run directory has its own"},
     {"time", 't', false, "TIME", false, "at most so long; '5 min'"},
@@ -383,6 +386,8 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
     case 'Q':
         return read_count(&a->seeds, "--seeds", argument, SN_COMPARE_SEEDS,
                           err);
+    case 'a':
+        return read_count(&a->tau, "--tau", argument, SN_TAU_MOST, err);
     case 'U':
         a->rules = argument;
         return SN_OK;

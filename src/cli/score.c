@@ -207,7 +207,7 @@ static sn_status open_score(struct score *s, const struct sn_cli *a,
     omp_set_num_threads(threads);
     sn_kernels_init(&s->kernels, a->isa);
     SN_TRY(sn_job_data(&s->data, c, NULL, err));
-    SN_TRY(sn_split_make(&s->split, &s->data, c->data.val, c->search.arch_split,
+    SN_TRY(sn_split_make(&s->split, &s->data, c->data.val, sn_job_arch_split(c),
                          c->run.seed, err));
     SN_TRY(
         sn_job_plan_costs(&s->plan, c, s->data.train.c, s->data.classes, err));

@@ -126,6 +126,38 @@ static const char *start_text(const struct sn_net_result *n)
     return n->inherited ? "from the supernet's weights" : "from scratch";
 }
 
+/* `8000`, `1.80e+16`. */
+static const char *count_text(char buf[24], double nets)
+{
+    snprintf(buf, 24, nets < 1e7 ? "%.0f" : "%.2e", nets);
+    return buf;
+}
+
+/* What each stage made of how many nets. */
+static void add_stages(struct sn_text *out, const struct sn_job_result *r)
+{
+    const char *head = "stages";
+    for (int i = 0; i < SN_FUNNEL_STAGES; i++) {
+        const struct sn_funnel_stage *s = &r->stage[i];
+        char in[24], left[24], time[SN_QUANTITY_TEXT], best[SN_QUANTITY_TEXT];
+        if (s->in <= 0)
+            continue;
+        sn_text_add(out, "%-8s %-10s %9s to %-9s nets %9s", head,
+                    sn_funnel_stage_name((sn_funnel_stage_id)i),
+                    count_text(in, s->in), count_text(left, s->out),
+                    sn_text_elapsed(time, sizeof time, s->seconds));
+        if (s->latency > 0)
+            sn_text_add(out, "  best %s",
+                        sn_text_time(best, sizeof best, s->latency));
+        if (i == SN_FUNNEL_SHORT)
+            sn_text_add(out, ", val %.1f %%", 100 * s->score);
+        if (i == SN_FUNNEL_RACE)
+            sn_text_add(out, ", loss %.3f", s->score);
+        sn_text_add(out, "\n");
+        head = "";
+    }
+}
+
 static void add_times(struct sn_text *out, const struct sn_job_result *r)
 {
     char t[SN_QUANTITY_TEXT];
@@ -153,6 +185,8 @@ static void add_files(struct sn_text *out, const struct sn_job_result *r)
                 r->baseline.trained ? "  baseline.safetensors" : "");
     sn_text_add(out, "%-8s   epochs.csv  steps.jsonl  log.txt%s\n", "",
                 r->searched ? "  table.csv  values.csv" : "");
+    if (r->stage[SN_FUNNEL_SHORT].in > 0)
+        sn_text_add(out, "%-8s   candidates.csv\n", "");
     sn_text_add(out, "%-8s supernet eval %s\n", "try", r->dir);
     if (r->searched)
         sn_text_add(out, "%-8s supernet derive %s --latency '40 %%'\n", "",
@@ -180,6 +214,7 @@ void sn_result_costs(const struct sn_job_result *r, struct sn_text *out)
 void sn_result_card(const struct sn_job_result *r, struct sn_text *out)
 {
     sn_result_costs(r, out);
+    add_stages(out, r);
     add_times(out, r);
     add_files(out, r);
 }

@@ -14,7 +14,7 @@
 
 #include "base/text.h"
 
-static const char format[] = "supernet-checkpoint 2";
+static const char format[] = "supernet-checkpoint 3";
 static const char newest[] = "checkpoint.safetensors";
 static const char previous[] = "checkpoint.prev.safetensors";
 
@@ -24,8 +24,8 @@ struct sn_checkpoint_file {
 
 const char *sn_phase_name(sn_phase phase)
 {
-    static const char *const names[SN_PHASES] = {"search", "final", "baseline",
-                                                 "done"};
+    static const char *const names[SN_PHASES] = {"search", "short",    "race",
+                                                 "final",  "baseline", "done"};
     return names[phase];
 }
 
@@ -58,6 +58,8 @@ static const struct field fields[] = {
     {"arch_correct", LONG, AT(tally.correct), 0, 1e12},
     {"arch_images", LONG, AT(tally.images), 0, 1e12},
     {"search_seconds", REAL, AT(seconds[SN_PHASE_SEARCH]), 0, 0},
+    {"short_seconds", REAL, AT(seconds[SN_PHASE_SHORT]), 0, 0},
+    {"race_seconds", REAL, AT(seconds[SN_PHASE_RACE]), 0, 0},
     {"final_seconds", REAL, AT(seconds[SN_PHASE_FINAL]), 0, 0},
     {"baseline_seconds", REAL, AT(seconds[SN_PHASE_BASELINE]), 0, 0},
     {"final_trained", INT, AT(outcome[0].trained), 0, 1},
@@ -76,6 +78,38 @@ static const struct field fields[] = {
     {"epochs_csv", SIZE, AT(log_length[SN_LOG_EPOCHS]), 0, 0},
     {"steps_jsonl", SIZE, AT(log_length[SN_LOG_STEPS]), 0, 0},
     {"values_csv", SIZE, AT(log_length[SN_LOG_VALUES]), 0, 0},
+    {"racers", INT, AT(race.racers), 0, SN_RACE_MAX},
+    {"racer", INT, AT(race.racer), 0, SN_RACE_MAX},
+    {"race_inherited", INT, AT(race.inherited), 0, 1},
+    {"race_sum", REAL, AT(race.sum), 0, 0},
+    {"race_loss_0", REAL, AT(race.loss[0]), 0, 0},
+    {"race_loss_1", REAL, AT(race.loss[1]), 0, 0},
+    {"race_loss_2", REAL, AT(race.loss[2]), 0, 0},
+    {"race_loss_3", REAL, AT(race.loss[3]), 0, 0},
+    {"race_loss_4", REAL, AT(race.loss[4]), 0, 0},
+    {"race_loss_5", REAL, AT(race.loss[5]), 0, 0},
+    {"race_loss_6", REAL, AT(race.loss[6]), 0, 0},
+    {"race_loss_7", REAL, AT(race.loss[7]), 0, 0},
+    {"zero_shot_stage_in", REAL, AT(stage[SN_FUNNEL_ZERO_SHOT].in), 0, 0},
+    {"zero_shot_stage_out", REAL, AT(stage[SN_FUNNEL_ZERO_SHOT].out), 0, 0},
+    {"zero_shot_stage_seconds", REAL, AT(stage[SN_FUNNEL_ZERO_SHOT].seconds), 0, 0},
+    {"zero_shot_stage_latency", REAL, AT(stage[SN_FUNNEL_ZERO_SHOT].latency), 0, 0},
+    {"zero_shot_stage_score", REAL, AT(stage[SN_FUNNEL_ZERO_SHOT].score), 0, 0},
+    {"search_stage_in", REAL, AT(stage[SN_FUNNEL_SEARCH].in), 0, 0},
+    {"search_stage_out", REAL, AT(stage[SN_FUNNEL_SEARCH].out), 0, 0},
+    {"search_stage_seconds", REAL, AT(stage[SN_FUNNEL_SEARCH].seconds), 0, 0},
+    {"search_stage_latency", REAL, AT(stage[SN_FUNNEL_SEARCH].latency), 0, 0},
+    {"search_stage_score", REAL, AT(stage[SN_FUNNEL_SEARCH].score), 0, 0},
+    {"short_stage_in", REAL, AT(stage[SN_FUNNEL_SHORT].in), 0, 0},
+    {"short_stage_out", REAL, AT(stage[SN_FUNNEL_SHORT].out), 0, 0},
+    {"short_stage_seconds", REAL, AT(stage[SN_FUNNEL_SHORT].seconds), 0, 0},
+    {"short_stage_latency", REAL, AT(stage[SN_FUNNEL_SHORT].latency), 0, 0},
+    {"short_stage_score", REAL, AT(stage[SN_FUNNEL_SHORT].score), 0, 0},
+    {"race_stage_in", REAL, AT(stage[SN_FUNNEL_RACE].in), 0, 0},
+    {"race_stage_out", REAL, AT(stage[SN_FUNNEL_RACE].out), 0, 0},
+    {"race_stage_seconds", REAL, AT(stage[SN_FUNNEL_RACE].seconds), 0, 0},
+    {"race_stage_latency", REAL, AT(stage[SN_FUNNEL_RACE].latency), 0, 0},
+    {"race_stage_score", REAL, AT(stage[SN_FUNNEL_RACE].score), 0, 0},
     {"memory_room", SIZE, AT(memory_room), 0, 0},
 };
 /* clang-format on */
@@ -204,6 +238,61 @@ static sn_status take_search(const struct sn_tensor_file *f,
     return SN_OK;
 }
 
+/* ---- the racers ---- */
+
+enum { RACER_NAME = 24 };
+
+static const char *racer_name(char buf[RACER_NAME], int i)
+{
+    snprintf(buf, RACER_NAME, "racer.%d", i + 1);
+    return buf;
+}
+
+static void add_racers(struct sn_tensor_writer *w,
+                       const struct sn_checkpoint *c)
+{
+    char name[RACER_NAME];
+    for (int i = 0; i < c->race.racers; i++) {
+        char *text = sn_arch_text(&c->race.arch[i]);
+        if (text)
+            sn_tensor_writer_meta(w, racer_name(name, i), text);
+        else
+            w->failed = true;
+        free(text);
+    }
+}
+
+/* An arch text of the file; here it is no config of the user's. */
+static sn_status parse_arch(struct sn_arch *arch, const char *text,
+                            const struct sn_tensor_file *f,
+                            struct sn_error *err)
+{
+    if (sn_arch_parse(arch, text, f->path, err) == SN_OK)
+        return SN_OK;
+    if (err)
+        err->code = SN_ERR_INPUT;
+    return SN_ERR_INPUT;
+}
+
+static sn_status take_racers(struct sn_checkpoint *c,
+                             const struct sn_tensor_file *f,
+                             struct sn_error *err)
+{
+    char name[RACER_NAME];
+    if (c->race.racer > c->race.racers ||
+        (c->phase == SN_PHASE_RACE && c->race.racers < 1))
+        return sn_fail(err, SN_ERR_INPUT, "%s: a race of %d, %d of them done",
+                       f->path, c->race.racers, c->race.racer);
+    for (int i = 0; i < c->race.racers; i++) {
+        const char *text = sn_tensor_file_meta(f, racer_name(name, i));
+        if (!text)
+            return sn_fail(err, SN_ERR_INPUT, "%s: a race without its %s",
+                           f->path, name);
+        SN_TRY(parse_arch(&c->race.arch[i], text, f, err));
+    }
+    return SN_OK;
+}
+
 /* ---- writing ---- */
 
 static sn_status write_file(const char *path, const struct sn_checkpoint *c,
@@ -224,15 +313,15 @@ static sn_status write_file(const char *path, const struct sn_checkpoint *c,
         sn_tensor_writer_meta(&w, "state", text);
     if (arch)
         sn_tensor_writer_meta(&w, "arch", arch);
+    add_racers(&w, c);
     if (c->has_data)
         sn_tensor_writer_meta(&w, "data_hash",
                               sn_data_print_text(print, &c->data));
     if (net) {
         sn_tensors_add(&w, "weights.", &net->params, net->params.w);
         sn_tensors_add(&w, "momenta.", &net->params, net->params.m);
-        if (c->phase == SN_PHASE_SEARCH)
-            add_search(&w, c->search);
     }
+    add_search(&w, c->search);
     const sn_status rc = sn_tensors_commit(&w, path, err);
     free(text);
     free(arch);
@@ -270,12 +359,7 @@ static sn_status take_arch(struct sn_checkpoint *c,
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: a checkpoint of phase %s without its arch", f->path,
                        sn_phase_name((sn_phase)c->phase));
-    if (sn_arch_parse(&c->arch, text, f->path, err) != SN_OK) {
-        if (err)
-            err->code = SN_ERR_INPUT; /* here it is no config of the user's */
-        return SN_ERR_INPUT;
-    }
-    return SN_OK;
+    return parse_arch(&c->arch, text, f, err);
 }
 
 /* Checkpoints from before it was written have none. */
@@ -300,6 +384,7 @@ static sn_status read_file(struct sn_tensor_file *f, struct sn_checkpoint *c,
     SN_TRY(sn_tensors_meta(f, "state", &state, err));
     SN_TRY(parse_fields(c, state, path, err));
     SN_TRY(take_arch(c, f, err));
+    SN_TRY(take_racers(c, f, err));
     return take_print(c, f, err);
 }
 
@@ -368,6 +453,13 @@ sn_status sn_checkpoint_weights(const struct sn_checkpoint_file *file,
     SN_TRY(take_search(f, search, err));
     SN_TRY(sn_tensors_take(f, "weights.", p, p->w, err));
     return sn_tensors_take(f, "momenta.", p, p->m, err);
+}
+
+sn_status sn_checkpoint_arrays(const struct sn_checkpoint_file *file,
+                               const struct sn_search_arrays *search,
+                               struct sn_error *err)
+{
+    return take_search(&file->file, search, err);
 }
 
 void sn_checkpoint_close(struct sn_checkpoint_file *file)

@@ -17,13 +17,15 @@
 
 typedef enum {
     SN_PHASE_SEARCH,   /* of the supernet */
+    SN_PHASE_SHORT,    /* its candidates, measured with its weights */
+    SN_PHASE_RACE,     /* the best of them, each trained for a while */
     SN_PHASE_FINAL,    /* training of the derived net (or of the only one) */
     SN_PHASE_BASELINE, /* the same of the baseline */
     SN_PHASE_DONE,
     SN_PHASES
 } sn_phase;
 
-/* Word of a phase: `search`, `final`, `baseline`, `done`. */
+/* Word of a phase: `search`, `short`, `race`, `final`, `baseline`, `done`. */
 const char *sn_phase_name(sn_phase phase);
 
 /* What the architecture steps of the running epoch saw; for the logs. */
@@ -39,6 +41,15 @@ struct sn_outcome {
     int images, correct;
 };
 
+/* What a search leaves undecided. */
+struct sn_race {
+    int racers, racer;        /* how many; the one at hand, 0-based */
+    int inherited;            /* it began with the supernet's weights */
+    double sum;               /* of its epochs' mean losses so far */
+    double loss[SN_RACE_MAX]; /* of those that are done: mean over steps */
+    struct sn_arch arch[SN_RACE_MAX];
+};
+
 struct sn_checkpoint {
     int phase; /* sn_phase */
     struct sn_train_state train;
@@ -49,13 +60,15 @@ struct sn_checkpoint {
     uint64_t config_hash; /* of the bytes of config.ini */
     uint64_t cost_hash;   /* of the cost table and the decisions */
     char isa[16], version[16];
-    size_t memory_room;        /* planned with: parts follow from it */
-    struct sn_arch arch;       /* the net of SN_PHASE_FINAL */
-    bool has_arch;             /* known once the search is over */
+    size_t memory_room;  /* planned with: parts follow from it */
+    struct sn_arch arch; /* the net of SN_PHASE_FINAL */
+    bool has_arch;       /* known once the search is over */
+    struct sn_race race;
+    struct sn_funnel_stage stage[SN_FUNNEL_STAGES];
     struct sn_data_print data; /* what the images are known by */
     bool has_data;             /* older checkpoints do not know it */
-    const struct sn_search_arrays *search; /* SN_PHASE_SEARCH: what its mode
-                                            * keeps; borrowed, to be saved */
+    const struct sn_search_arrays *search; /* what the phase keeps beside
+                                            * weights; borrowed, to be saved */
 };
 
 /* Saves *c and, unless net is NULL (a phase that is done), the weights and
@@ -86,6 +99,11 @@ sn_status sn_checkpoint_weights(const struct sn_checkpoint_file *file,
                                 struct sn_supernet *net,
                                 const struct sn_search_arrays *search,
                                 struct sn_error *err);
+
+/* What a phase without weights kept.  As above. */
+sn_status sn_checkpoint_arrays(const struct sn_checkpoint_file *file,
+                               const struct sn_search_arrays *search,
+                               struct sn_error *err);
 
 void sn_checkpoint_close(struct sn_checkpoint_file *file);
 

@@ -147,7 +147,7 @@ static sn_status open_data(struct sn_job *j, struct sn_error *err)
     SN_TRY(sn_job_data(&j->data, c, &watch, err));
     SN_TRY(check_data(j, err));
     SN_TRY(sn_subnet_check(&j->data, &c->data, err)); /* now, not at the end */
-    return sn_split_make(&j->split, &j->data, c->data.val, c->search.arch_split,
+    return sn_split_make(&j->split, &j->data, c->data.val, sn_job_arch_split(c),
                          c->run.seed, err);
 }
 
@@ -227,7 +227,7 @@ static sn_status say_data(struct sn_job *j, struct sn_error *err)
     const struct sn_dataset *d = &j->data;
     const struct sn_split *s = &j->split;
     char parts[80];
-    if (j->plan->searches)
+    if (j->plan->searches && s->n_arch > 0)
         snprintf(parts, sizeof parts, "%d + %d", s->n_weights, s->n_arch);
     else
         snprintf(parts, sizeof parts, "%d", s->n_full);
@@ -290,7 +290,7 @@ static sn_status say_head(struct sn_job *j, struct sn_error *err)
 
 /* ---- phases ---- */
 
-static void forget_saved(struct sn_job *j)
+void sn_job_forget_saved(struct sn_job *j)
 {
     sn_checkpoint_close(j->saved);
     j->saved = NULL;
@@ -316,32 +316,50 @@ static bool trains_baseline(const struct sn_job *j)
            j->config.baseline.train == SN_BASELINE_TRAIN;
 }
 
-static sn_status run_phases(struct sn_job *j, struct sn_error *err)
+/* From the search to the net that is trained in full. */
+static sn_status find_net(struct sn_job *j, struct sn_error *err)
 {
     struct sn_checkpoint *at = j->at;
     if (at->phase == SN_PHASE_SEARCH) {
-        if (j->plan->searches) {
-            SN_TRY(sn_job_search(j, err));
-        } else {
-            at->arch = j->plan->only;
-            at->has_arch = true;
-        }
+        SN_TRY(sn_job_search(j, err));
+        sn_job_end_phase(j, SN_PHASE_SHORT);
+        sn_job_forget_saved(j);
+    }
+    if (at->phase == SN_PHASE_SHORT) {
+        SN_TRY(sn_job_short_list(j, err));
+        sn_job_end_phase(j, SN_PHASE_RACE);
+        sn_job_forget_saved(j);
+    }
+    if (at->phase == SN_PHASE_RACE) {
+        SN_TRY(sn_job_race(j, err));
         SN_TRY(end_search(j, err));
-        if (j->plan->searches)
-            sn_job_end_phase(j, SN_PHASE_FINAL);
+        sn_job_end_phase(j, SN_PHASE_FINAL);
+        sn_job_forget_saved(j);
+    }
+    return SN_OK;
+}
+
+static sn_status run_phases(struct sn_job *j, struct sn_error *err)
+{
+    struct sn_checkpoint *at = j->at;
+    if (j->plan->searches) {
+        SN_TRY(find_net(j, err));
+    } else if (at->phase == SN_PHASE_SEARCH) {
+        at->arch = j->plan->only;
+        at->has_arch = true;
+        SN_TRY(end_search(j, err));
         at->phase = SN_PHASE_FINAL;
-        forget_saved(j);
     }
     if (at->phase == SN_PHASE_FINAL) {
         SN_TRY(sn_job_train_net(j, &at->arch, err));
         sn_job_end_phase(j, trains_baseline(j) ? SN_PHASE_BASELINE
                                                : SN_PHASE_DONE);
-        forget_saved(j);
+        sn_job_forget_saved(j);
     }
     if (at->phase == SN_PHASE_BASELINE) {
         SN_TRY(sn_job_train_net(j, &j->plan->baseline, err));
         sn_job_end_phase(j, SN_PHASE_DONE);
-        forget_saved(j);
+        sn_job_forget_saved(j);
     }
     return SN_OK;
 }
@@ -364,6 +382,17 @@ static void take_net(struct sn_net_result *n, const struct sn_checkpoint *at,
     sn_arch_cost(&n->cost, arch, target);
 }
 
+static void take_stages(const struct sn_job *j, struct sn_job_result *r)
+{
+    static const sn_phase phase[SN_FUNNEL_STAGES] = {
+        [SN_FUNNEL_SEARCH] = SN_PHASE_SEARCH,
+        [SN_FUNNEL_SHORT] = SN_PHASE_SHORT,
+        [SN_FUNNEL_RACE] = SN_PHASE_RACE};
+    memcpy(r->stage, j->at->stage, sizeof r->stage);
+    for (int i = SN_FUNNEL_SEARCH; i < SN_FUNNEL_STAGES; i++)
+        r->stage[i].seconds = j->at->seconds[phase[i]];
+}
+
 static void take_result(struct sn_job *j, struct sn_job_result *r)
 {
     const struct sn_job_plan *p = j->plan;
@@ -371,7 +400,10 @@ static void take_result(struct sn_job *j, struct sn_job_result *r)
     r->seed = j->config.run.seed;
     r->budget = p->budget;
     r->searched = p->searches;
-    r->search_seconds = j->at->seconds[SN_PHASE_SEARCH];
+    r->search_seconds = j->at->seconds[SN_PHASE_SEARCH] +
+                        j->at->seconds[SN_PHASE_SHORT] +
+                        j->at->seconds[SN_PHASE_RACE];
+    take_stages(j, r);
     r->has_baseline = p->searches || j->config.has_arch;
     take_net(&r->net, j->at, SN_PHASE_FINAL, &j->at->arch, &j->config.device);
     take_net(&r->baseline, j->at, SN_PHASE_BASELINE, &p->baseline,
@@ -429,7 +461,7 @@ static sn_status open_all(struct sn_job *j, struct sn_error *err)
 static void close_all(struct sn_job *j)
 {
     sn_progress_clear(&j->progress);
-    forget_saved(j);
+    sn_job_forget_saved(j);
     sn_rundir_close(&j->dir);
     sn_split_release(&j->split);
     sn_dataset_release(&j->data);

@@ -8,12 +8,14 @@
 #include "job/plan.h"
 #include "train/progress.h"
 
-/* What zero-shot scores took out of the space. */
+/* What went out of the space before the search. */
 struct sn_pruning {
-    int nets;       /* that were scored; 0: none, nothing was pruned */
-    int options;    /* that went */
-    double in;      /* nets of the space before */
-    double seconds; /* it took */
+    double memory_in; /* nets before options that need too much memory went;
+                       * 0: none did */
+    int nets;         /* that were scored; 0: none, nothing was pruned */
+    int options;      /* that went */
+    double in;        /* nets of the space before */
+    double seconds;   /* it took */
 };
 
 /* A running job. */
@@ -74,10 +76,16 @@ sn_status sn_job_record(struct sn_job *j, const struct sn_step_report *r,
                         const struct sn_epoch_row *row,
                         const struct sn_supernet *net, struct sn_error *err);
 
+/* After a piece of work without steps, in a phase that has no weights of its
+ * own: counts it, saves when that is due.  SN_INTERRUPTED or SN_TERMINATED
+ * after a signal. */
+sn_status sn_job_tick(struct sn_job *j, struct sn_error *err);
+
 /* ---- prune.c ---- */
 
-/* Where the config says so, prunes the space of config and plan, whose costs
- * are settled, by scores of untrained nets.  SN_ERR_CONFIG, SN_ERR_MEMORY,
+/* Prunes the space of config and plan, whose costs are settled: by the budget
+ * of peak activations, and where the config says so by scores of untrained
+ * nets.  SN_ERR_CONFIG, SN_ERR_MEMORY,
  * SN_INTERRUPTED, SN_TERMINATED. */
 sn_status sn_job_prune(struct sn_job *j, struct sn_error *err);
 
@@ -86,9 +94,25 @@ sn_status sn_job_say_pruned(struct sn_job *j, struct sn_error *err);
 
 /* ---- phases ---- */
 
-/* Searches; leaves the derived net in at->arch, and supernet.safetensors,
- * arch.txt and the logs of the search in the run directory. */
+/* Searches; leaves the derived net in at->arch, and supernet.safetensors and
+ * the logs of the search in the run directory. */
 sn_status sn_job_search(struct sn_job *j, struct sn_error *err);
+
+/* Makes the short list: candidates of the finished search, measured with the
+ * supernet's weights.  Leaves the best of them as racers in `at`, and
+ * candidates.csv. */
+sn_status sn_job_short_list(struct sn_job *j, struct sn_error *err);
+
+/* Trains each racer for a while; the one with the least training loss becomes
+ * at->arch. */
+sn_status sn_job_race(struct sn_job *j, struct sn_error *err);
+
+/* The weights a phase had when it was interrupted are no longer wanted. */
+void sn_job_forget_saved(struct sn_job *j);
+
+/* Trains a racer; *loss is the mean over its steps. */
+sn_status sn_job_train_racer(struct sn_job *j, const struct sn_arch *arch,
+                             double *loss, struct sn_error *err);
 
 /* Trains and evaluates `arch` as the net of phase at->phase; leaves its
  * outcome and its weights file. */

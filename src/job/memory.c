@@ -79,7 +79,7 @@ static sn_status counting_open(struct counting *c, const struct sn_job_plan *p,
     c->mode = NULL;
     if (p->searches) {
         sn_supernet_hungriest(&c->largest, &p->space);
-        c->mode = sn_search_mode_of(config->search.mode);
+        c->mode = sn_search_mode_of(sn_search_trains(&config->search));
     } else {
         sn_arch_space(&alone, &p->only);
     }

@@ -187,6 +187,13 @@ static void check_groups(const struct sn_job_config *c, struct faults *f)
     }
 }
 
+double sn_job_arch_split(const struct sn_job_config *c)
+{
+    return sn_search_trains(&c->search) == SN_SEARCH_ONESHOT
+               ? 0.0
+               : c->search.arch_split;
+}
+
 int sn_job_group(const struct sn_job_config *c, int batch)
 {
     return c->run.bn_group > 0 ? c->run.bn_group : batch;
@@ -197,7 +204,7 @@ static void check_kernels(const struct sn_job_config *c,
                           const struct sn_space *space, struct faults *f)
 {
     char text[160];
-    if (c->search.mode != SN_SEARCH_GUMBEL)
+    if (sn_search_trains(&c->search) != SN_SEARCH_GUMBEL)
         return;
     for (int is = 0; is < space->n_stages; is++)
         for (int ib = 0; ib < sn_space_max_depth(space, is); ib++)

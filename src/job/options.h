@@ -91,6 +91,10 @@ sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
 sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
                        int channels, int classes, struct sn_error *err);
 
+/* Share of the training images held out for architecture steps: 0 where the
+ * search has none. */
+double sn_job_arch_split(const struct sn_job_config *c);
+
 /* Images that pass through a net at a time in steps of `batch` images. */
 int sn_job_group(const struct sn_job_config *c, int batch);
 

@@ -1,4 +1,5 @@
-/* Phase one: the search, whatever its mode, and the derivation behind it. */
+/* Phase one: the supernet's training, whatever the mode, and the derivation
+ * behind it. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ static sn_status open_loaders(struct search *s, struct sn_job *j,
     SN_TRY(sn_loader_init(&s->loader, &j->data, &j->data.train,
                           j->split.weights, j->split.n_weights, group,
                           c->data.size, step, &augment, 1, c->run.seed, err));
+    if (j->split.n_arch == 0)
+        return SN_OK;
     return sn_loader_init(&s->held_out, &j->data, &j->data.train, j->split.arch,
                           j->split.n_arch, group, c->data.size, step, &augment,
                           1, c->run.seed, err);
@@ -45,7 +48,7 @@ static struct sn_search_setup setup_of(struct search *s, const struct sn_job *j)
         .net = &s->net,
         .graph = &s->graph,
         .loader = &s->loader,
-        .held_out = &s->held_out,
+        .held_out = j->split.n_arch > 0 ? &s->held_out : NULL,
         .recipe = sn_recipe_search(o->epochs, o->batch,
                                    sn_job_group(&j->config, o->batch), o->lr,
                                    o->lr_warmup),
@@ -60,7 +63,7 @@ static sn_status open_search(struct search *s, struct sn_job *j,
 {
     const struct sn_search_setup setup = setup_of(s, j);
     const struct sn_search_mode *mode =
-        sn_search_mode_of(j->config.search.mode);
+        sn_search_mode_of(sn_search_trains(&j->config.search));
     SN_TRY(sn_supernet_init(&s->net, &j->plan->space, setup.seed, err));
     SN_TRY(sn_graph_init(&s->graph, &j->kernels, j->threads, err));
     s->graph.bf16 = j->plan->bf16;
@@ -144,7 +147,20 @@ static sn_status run_steps(struct sn_job *j, struct search *s,
     return SN_OK;
 }
 
-/* The best net under the budget; arch.txt is the proof that the phase ended. */
+/* What goes on is filled in by the short list; without one it is one net. */
+static void tell_stage(struct sn_job *j)
+{
+    struct sn_funnel_stage *s = &j->at->stage[SN_FUNNEL_SEARCH];
+    struct sn_cost cost;
+    *s = (struct sn_funnel_stage){.in = sn_space_size(&j->plan->space),
+                                  .out = 1};
+    if (sn_search_trains(&j->config.search) == SN_SEARCH_ONESHOT)
+        return; /* it derives nothing by itself */
+    sn_arch_cost(&cost, &j->at->arch, &j->config.device);
+    s->latency = cost.seconds;
+}
+
+/* The best net under the budget, as far as the values know. */
 static sn_status derive(struct sn_job *j, const struct search *s,
                         struct sn_error *err)
 {
@@ -154,6 +170,7 @@ static sn_status derive(struct sn_job *j, const struct search *s,
     SN_TRY(sn_derive(&j->at->arch, &p->space, &p->decisions, &p->cost, value,
                      &p->budget, NULL, err));
     j->at->has_arch = true;
+    tell_stage(j);
     return sn_supernet_save(&j->dir, &s->net, err);
 }
 
@@ -165,6 +182,10 @@ sn_status sn_job_search(struct sn_job *j, struct sn_error *err)
     sn_status rc = open_search(s, j, err);
     if (rc == SN_OK) {
         sn_job_begin_phase(j, "search", j->config.search.epochs);
+        if (!j->saved)
+            rc = sn_job_save(j, &s->net, err);
+    }
+    if (rc == SN_OK) {
         rc = run_steps(j, s, err);
     }
     if (rc == SN_OK)

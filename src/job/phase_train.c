@@ -78,6 +78,14 @@ static sn_status inherit(struct training *t, struct sn_job *j,
     return rc;
 }
 
+/* Whether the net of this phase began with the supernet's weights. */
+static int *inherited_of(struct sn_job *j)
+{
+    if (j->at->phase == SN_PHASE_RACE)
+        return &j->at->race.inherited;
+    return &j->at->outcome[j->at->phase - SN_PHASE_FINAL].inherited;
+}
+
 static struct sn_outcome *outcome_of(struct sn_job *j)
 {
     return &j->at->outcome[j->at->phase - SN_PHASE_FINAL];
@@ -89,7 +97,7 @@ static sn_status open_weights(struct training *t, struct sn_job *j,
 {
     if (j->saved)
         return sn_checkpoint_weights(j->saved, &t->net, NULL, err);
-    return inherit(t, j, arch, &outcome_of(j)->inherited, err);
+    return inherit(t, j, arch, inherited_of(j), err);
 }
 
 static sn_status open_training(struct training *t, struct sn_job *j,
@@ -105,8 +113,10 @@ static sn_status open_training(struct training *t, struct sn_job *j,
         return rc;
     SN_TRY(open_weights(t, j, arch, err));
 
-    const struct sn_recipe recipe = sn_recipe_final(
-        &j->config.train, group_of(j), outcome_of(j)->inherited);
+    struct sn_recipe recipe =
+        sn_recipe_final(&j->config.train, group_of(j), *inherited_of(j));
+    if (j->at->phase == SN_PHASE_RACE)
+        recipe.epochs = j->config.search.race_epochs;
     SN_TRY(sn_graph_init(&t->graph, &j->kernels, j->threads, err));
     t->graph.bf16 = j->plan->bf16;
     t->graph.profile = sn_job_profile(j);
@@ -173,7 +183,9 @@ static sn_status run_steps(struct sn_job *j, struct training *t,
         const double start = sn_profile_start(t->graph.profile);
         SN_TRY(sn_trainer_step(&t->trainer, &r, err));
         sn_profile_add(t->graph.profile, SN_PART_STEP, start);
-        if (r.ends_epoch)
+        if (r.ends_epoch && j->at->phase == SN_PHASE_RACE)
+            j->at->race.sum += r.epoch_loss;
+        else if (r.ends_epoch)
             SN_TRY(validate(t, r.epoch, &row.val, err));
         j->at->train = t->trainer.state;
         SN_TRY(sn_job_record(j, &r, r.ends_epoch ? &row : NULL, &t->net, err));
@@ -231,6 +243,26 @@ static sn_status finish(struct sn_job *j, struct training *t,
                           &t->net, arch, &j->data, &j->config.data,
                           j->config.run.seed, j->config.train.batch, err));
     return final ? export(j, err) : SN_OK;
+}
+
+sn_status sn_job_train_racer(struct sn_job *j, const struct sn_arch *arch,
+                             double *loss, struct sn_error *err)
+{
+    struct training *t = calloc(1, sizeof *t);
+    if (!t)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a training");
+    sn_status rc = open_training(t, j, arch, err);
+    if (rc == SN_OK) {
+        sn_job_begin_phase(j, "race", j->config.search.race_epochs);
+        if (!j->saved)
+            rc = sn_job_save(j, &t->net, err);
+    }
+    if (rc == SN_OK)
+        rc = run_steps(j, t, err);
+    *loss = j->at->race.sum / j->config.search.race_epochs;
+    close_training(t);
+    free(t);
+    return rc;
 }
 
 sn_status sn_job_train_net(struct sn_job *j, const struct sn_arch *arch,

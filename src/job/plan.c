@@ -48,6 +48,7 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
                               struct sn_error *err)
 {
     const bool searches = c->search.mode != SN_SEARCH_NONE;
+    const bool holds_out = searches && sn_job_arch_split(c) > 0.0;
     const struct {
         const char *section, *what;
         int batch, images;
@@ -55,7 +56,7 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
         {"search", "for the weights", searches ? c->search.batch : 0,
          split->n_weights},
         {"search", "held out for the architecture",
-         searches ? c->search.batch : 0, split->n_arch},
+         holds_out ? c->search.batch : 0, split->n_arch},
         {"train", "to train on", c->train.batch, split->n_full},
     };
     sn_status rc = SN_OK;
@@ -66,6 +67,10 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
             rc = sn_config_fault(c->source, err, part[i].section, "batch",
                                  "a batch of %d is more than the %d images %s",
                                  part[i].batch, part[i].images, part[i].what);
+    if (searches && sn_search_evolves(&c->search) && split->n_val < 1)
+        rc = sn_config_fault(c->source, err, "data", "val",
+                             "evolution compares nets on the validation "
+                             "images; there are none");
     return rc;
 }
 

@@ -36,8 +36,7 @@ void sn_job_begin_phase(struct sn_job *j, const char *title, int epochs)
     j->phase_clock = j->saved_clock = sn_clock_seconds();
     j->phase_seconds = j->at->seconds[j->at->phase];
     j->profile = (struct sn_profile){0};
-    sn_progress_phase(&j->progress, title, epochs,
-                      sn_job_plan_target(j->plan));
+    sn_progress_phase(&j->progress, title, epochs, sn_job_plan_target(j->plan));
 }
 
 struct sn_profile *sn_job_profile(struct sn_job *j)
@@ -179,9 +178,12 @@ static sn_status end_epoch(struct sn_job *j, const struct sn_epoch_row *row,
         if (isfinite(row->held_out))
             snprintf(held_out, sizeof held_out, "  held %5.1f %%",
                      100 * row->held_out);
-        snprintf(more, sizeof more, "%s  E[LAT] %s, argmax %s", held_out,
+        snprintf(more, sizeof more, "%s  E[LAT] %s%s%s", held_out,
                  sn_text_time(expected, sizeof expected, r->expected),
-                 sn_text_time(argmax, sizeof argmax, r->argmax));
+                 isfinite(r->argmax) ? ", argmax " : "",
+                 isfinite(r->argmax)
+                     ? sn_text_time(argmax, sizeof argmax, r->argmax)
+                     : "");
     } else if (isfinite(row->val)) {
         snprintf(more, sizeof more, "  val %5.1f %%", 100 * row->val);
     }
@@ -203,6 +205,15 @@ static sn_status stopped(struct sn_job *j, int signal, struct sn_error *err)
                    "%s",
                    sn_phase_name((sn_phase)j->at->phase),
                    j->at->train.epoch + 1, j->at->train.batch, j->dir.path);
+}
+
+sn_status sn_job_tick(struct sn_job *j, struct sn_error *err)
+{
+    const int signal = j->ask->stop ? (int)*j->ask->stop : 0;
+    j->at->train.batch++;
+    if (signal || save_is_due(j))
+        SN_TRY(sn_job_save(j, NULL, err));
+    return signal ? stopped(j, signal, err) : SN_OK;
 }
 
 sn_status sn_job_record(struct sn_job *j, const struct sn_step_report *r,

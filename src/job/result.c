@@ -9,6 +9,13 @@
 
 enum { DIGITS = 12 }; /* of a number that is not whole */
 
+const char *sn_funnel_stage_name(sn_funnel_stage_id stage)
+{
+    static const char *const names[SN_FUNNEL_STAGES] = {"zero-shot", "search",
+                                                        "short list", "race"};
+    return names[stage];
+}
+
 double sn_reduction(double net, double baseline)
 {
     return 1 - net / baseline;
@@ -107,13 +114,47 @@ static json_t *seed_value(uint64_t seed)
     return json_string(digits);
 }
 
+/* A stage of the way to the net; what it has no figure for is null. */
+static json_t *stage_json(const struct sn_funnel_stage *s,
+                          sn_funnel_stage_id id)
+{
+    json_t *o = json_object();
+    const bool ok =
+        set(o, "stage", json_string(sn_funnel_stage_name(id))) &&
+        set(o, "nets_in", json_real(s->in)) &&
+        set(o, "nets_out", json_real(s->out)) &&
+        set(o, "stage_seconds", json_real(s->seconds)) &&
+        set(o, "best_latency_ms", milliseconds(s->latency)) &&
+        set(o, "best_accuracy",
+            id == SN_FUNNEL_SHORT ? json_real(s->score) : json_null()) &&
+        set(o, "best_loss",
+            id == SN_FUNNEL_RACE ? json_real(s->score) : json_null());
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+/* The stages that were gone through, in their order. */
+static bool add_stages(json_t *o, const struct sn_job_result *r)
+{
+    json_t *list = json_array();
+    bool ok = set(o, "stages", list);
+    for (int i = 0; i < SN_FUNNEL_STAGES && ok; i++)
+        if (r->stage[i].in > 0)
+            ok =
+                json_array_append_new(
+                    list, stage_json(&r->stage[i], (sn_funnel_stage_id)i)) == 0;
+    return ok;
+}
+
 json_t *sn_result_object(const struct sn_job_result *r)
 {
     json_t *o = json_object();
     if (add_net(o, r, &r->net) && add_baseline(o, r) &&
         set(o, "search_seconds",
             r->searched ? json_real(r->search_seconds) : json_null()) &&
-        set(o, "final_seconds", seconds_of(&r->net)) &&
+        set(o, "final_seconds", seconds_of(&r->net)) && add_stages(o, r) &&
         set(o, "seed", seed_value(r->seed)) && add_arch(o, &r->net.arch))
         return o;
     json_decref(o);

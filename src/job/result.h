@@ -21,11 +21,28 @@ struct sn_net_result {
     double seconds;      /* of its training and evaluation */
 };
 
+/* The stages that narrow a space down to one net; for the result. */
+typedef enum {
+    SN_FUNNEL_ZERO_SHOT, /* options that untrained nets speak against */
+    SN_FUNNEL_SEARCH,    /* what a search proposes */
+    SN_FUNNEL_SHORT,     /* measured with the supernet's weights */
+    SN_FUNNEL_RACE,      /* trained for a while */
+    SN_FUNNEL_STAGES
+} sn_funnel_stage_id;
+
+struct sn_funnel_stage {
+    double in, out; /* nets; in 0: the stage was left out */
+    double seconds; /* wall time */
+    double latency; /* seconds, of the best net; 0: it had none */
+    double score;   /* of it: accuracy of the short list, loss of the race */
+};
+
 struct sn_job_result {
     uint64_t seed;
     struct sn_budget budget;
-    bool searched; /* else one net was trained */
-    double search_seconds;
+    bool searched;         /* else one net was trained */
+    double search_seconds; /* of all stages but the zero-shot one */
+    struct sn_funnel_stage stage[SN_FUNNEL_STAGES];
     struct sn_net_result net;
     bool has_baseline; /* false when the net is the baseline itself */
     struct sn_net_result baseline;
@@ -33,6 +50,9 @@ struct sn_job_result {
                     * where nets are measured */
     char dir[SN_RUN_PATH]; /* the run directory */
 };
+
+/* Word of a stage: `zero-shot`, `search`, `short list`, `race`. */
+const char *sn_funnel_stage_name(sn_funnel_stage_id stage);
 
 /* Share by which a cost fell: 1 - net / baseline. */
 double sn_reduction(double net, double baseline);

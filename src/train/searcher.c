@@ -13,6 +13,8 @@ const struct sn_search_mode *sn_search_mode_of(int mode)
         return &sn_search_gumbel;
     case SN_SEARCH_PATH:
         return &sn_search_path;
+    case SN_SEARCH_ONESHOT:
+        return &sn_search_oneshot;
     default:
         SN_CHECK(false); /* modes without a search have no table */
         return NULL;
@@ -27,26 +29,42 @@ static int weight_steps(double arch_split)
     return steps < 1 ? 1 : steps;
 }
 
-sn_status sn_searcher_init(struct sn_searcher *s,
-                           const struct sn_search_setup *setup,
-                           struct sn_error *err)
+/* Architecture steps taken before weight step `step`. */
+static long archs_before(const struct sn_searcher *s, long step)
+{
+    return s->steps_per_arch > 0 ? step / s->steps_per_arch : 0;
+}
+
+static sn_status check_held_out(const struct sn_search_setup *setup,
+                                struct sn_error *err)
 {
     const struct sn_recipe *recipe = &setup->recipe;
-    *s = (struct sn_searcher){.mode = sn_search_mode_of(setup->options->mode),
-                              .setup = *setup,
-                              .steps_per_arch =
-                                  weight_steps(setup->options->arch_split)};
     SN_CHECK(setup->held_out->batch == recipe->group);
     if (sn_loader_batches(setup->held_out) < recipe->batch / recipe->group)
         return sn_fail(err, SN_ERR_CONFIG,
                        "a batch of %d images is more than the %d held out for "
                        "architecture steps",
                        recipe->batch, setup->held_out->n);
+    return SN_OK;
+}
+
+sn_status sn_searcher_init(struct sn_searcher *s,
+                           const struct sn_search_setup *setup,
+                           struct sn_error *err)
+{
+    const struct sn_recipe *recipe = &setup->recipe;
+    *s = (struct sn_searcher){
+        .mode = sn_search_mode_of(sn_search_trains(setup->options)),
+        .setup = *setup};
+    if (s->mode->arch_step) {
+        s->steps_per_arch = weight_steps(setup->options->arch_split);
+        SN_TRY(check_held_out(setup, err));
+    }
     SN_TRY(sn_trainer_init(&s->weights, setup->net, setup->graph, setup->loader,
                            recipe, err));
     const long steps =
         (long)recipe->epochs * sn_trainer_batches(&s->weights, setup->loader);
-    s->archs = steps / s->steps_per_arch;
+    s->archs = archs_before(s, steps);
     s->warmup = lround(setup->options->warmup * (double)s->archs);
     const sn_status rc = s->mode->open(s, err);
     if (rc != SN_OK)
@@ -65,12 +83,6 @@ void sn_searcher_release(struct sn_searcher *s)
 bool sn_searcher_done(const struct sn_searcher *s)
 {
     return sn_trainer_done(&s->weights);
-}
-
-/* Architecture steps taken before weight step `step`. */
-static long archs_before(const struct sn_searcher *s, long step)
-{
-    return step / s->steps_per_arch;
 }
 
 static struct sn_search_moment moment(const struct sn_searcher *s, long step,

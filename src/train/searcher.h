@@ -9,6 +9,9 @@
  * an architecture step learns from it is the mode's; the rest is here: the
  * order of steps, their counters, checkpoints.
  *
+ * Modes without logits have no architecture steps, and no images are held out
+ * for them.
+ *
  * A new mode is a file in train/ and a row in sn_search_mode_of(). */
 
 #include "search/derive.h"
@@ -20,7 +23,8 @@ struct sn_search_setup {
     struct sn_supernet *net;
     struct sn_graph *graph;     /* listed by the mode, planned with gradients */
     struct sn_loader *loader;   /* as for sn_trainer_init */
-    struct sn_loader *held_out; /* groups of the same size */
+    struct sn_loader *held_out; /* groups of the same size; NULL: the mode has
+                                 * no architecture steps */
     struct sn_recipe recipe;
     const struct sn_search_options *options;
     const struct sn_cost_table *cost;
@@ -53,7 +57,8 @@ struct sn_searcher {
     const struct sn_search_mode *mode;
     struct sn_search_setup setup;
     struct sn_trainer weights;
-    int steps_per_arch; /* weight steps before an architecture step */
+    int steps_per_arch; /* weight steps before an architecture step; 0: there
+                         * are none */
     long archs, warmup; /* architecture steps planned; frozen ones */
     void *own;          /* the mode's, owned */
 };
@@ -75,12 +80,12 @@ struct sn_search_mode {
                          const struct sn_search_moment *m,
                          struct sn_error *err);
     /* An architecture step; fills the report.  On failure what has been learnt
-     * is as before. */
+     * is as before.  NULL: the mode has none. */
     sn_status (*arch_step)(struct sn_searcher *s,
                            const struct sn_search_moment *m,
                            struct sn_step_report *r, struct sn_error *err);
-    /* What stands in the report of a step: E[LAT] and the like, `m` being the
-     * moment before it. */
+    /* What stands in the report of a step: E[LAT] and the like (NaN: not
+     * known), `m` being the moment before it. */
     void (*report)(struct sn_searcher *s, const struct sn_search_moment *m,
                    struct sn_step_report *r);
 

@@ -22,6 +22,7 @@ void sn_trainer_clear(struct sn_trainer *t);
 sn_status sn_searcher_forward(struct sn_searcher *s, long arch, int ip,
                               struct sn_step_report *r, struct sn_error *err);
 
-extern const struct sn_search_mode sn_search_gumbel, sn_search_path;
+extern const struct sn_search_mode sn_search_gumbel, sn_search_path,
+    sn_search_oneshot;
 
 #endif

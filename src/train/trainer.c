@@ -128,7 +128,8 @@ sn_status sn_trainer_init(struct sn_trainer *t, struct sn_supernet *net,
                              .loader = loader,
                              .recipe = *recipe,
                              .groups = net->params.count,
-                             .passes = recipe->batch / recipe->group};
+                             .passes = recipe->batch / recipe->group,
+                             .rounds = 1};
     if (sn_trainer_batches(t, loader) < 1)
         return sn_fail(err, SN_ERR_CONFIG,
                        "a batch of %d images is more than the %d there are to "
@@ -216,7 +217,7 @@ sn_status sn_trainer_forward(struct sn_trainer *t, struct sn_loader *loader,
     SN_CHECK(got == t->recipe.group);
     SN_TRY(sn_loader_status(loader, err));
     loss->labels = t->labels;
-    loss->share = 1.0 / t->passes;
+    loss->share = 1.0 / (t->passes * t->rounds);
     sn_graph_fwd(t->graph, SN_MODE_TRAIN);
     return check_finite(t->graph, loss->mean, step, err);
 }
@@ -241,20 +242,32 @@ static void update(struct sn_trainer *t, double lr)
     sn_profile_add(t->graph->profile, SN_PART_UPDATE, start);
 }
 
-sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
-                          struct sn_error *err)
+/* The batch through one subnet, forward and backward. */
+static sn_status run_round(struct sn_trainer *t, struct sn_step_report *r,
+                           struct sn_error *err)
 {
-    const struct sn_loss *loss = sn_graph_last(t->graph);
-    begin_report(t, r);
-    sn_trainer_clear(t);
     for (int ip = 0; ip < t->passes; ip++) {
         SN_TRY(sn_trainer_forward(t, t->loader, r->epoch,
                                   r->batch * t->passes + ip, r->step, err));
-        r->loss += loss->mean / t->passes;
+        const struct sn_loss *loss = sn_graph_last(t->graph);
+        r->loss += loss->mean / (t->passes * t->rounds);
         r->correct += loss->correct;
         sn_graph_bwd(t->graph);
     }
-    r->images = t->recipe.batch;
+    return SN_OK;
+}
+
+sn_status sn_trainer_step(struct sn_trainer *t, struct sn_step_report *r,
+                          struct sn_error *err)
+{
+    begin_report(t, r);
+    sn_trainer_clear(t);
+    for (int ir = 0; ir < t->rounds; ir++) {
+        if (t->next)
+            SN_TRY(t->next(t->next_ctx, ir, err));
+        SN_TRY(run_round(t, r, err));
+    }
+    r->images = t->recipe.batch * t->rounds;
     update(t, r->lr);
     end_report(t, r);
     return SN_OK;

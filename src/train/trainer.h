@@ -55,7 +55,7 @@ struct sn_train_state {
 struct sn_step_report {
     int epoch, batch, batches; /* of the step, 0-based; batches an epoch */
     long step, steps;          /* over all epochs */
-    int images, correct;
+    int images, correct;       /* passed through it, by all rounds */
     double loss, lr;
     bool ends_epoch;
     double epoch_loss, epoch_accuracy; /* running means of its epoch */
@@ -82,6 +82,12 @@ struct sn_trainer {
     int actives;
     int *labels; /* [group] owned */
     int passes;  /* groups of a batch */
+    /* A step may take its batch through several subnets: `next` lists and plans
+     * that of round 0, 1, ... of `rounds`, and their mean gradient is the
+     * step's.  NULL: one round, of the graph as it stands. */
+    int rounds;
+    sn_status (*next)(void *ctx, int round, struct sn_error *err);
+    void *next_ctx;
 };
 
 /* Readies a trainer at its first step.  A step takes its batch in passes of

@@ -83,7 +83,7 @@ expect 2 "'2ms' stands in the list twice" derive run --latency 2ms,2ms
 expect 2 'the value is missing' derive run --latency 2ms,
 expect 2 "\-\-weights: '5' has no unit" derive run --weights 5
 expect 2 'more than 32 latencies' derive run --latency "$(seq -s ms, 1 33)ms"
-expect 2 'expected --latency, .* --weights, --activations, --macs or --target' derive run
+expect 2 'expected --latency, .* --weights, --activations, --macs, --target, or --tau' derive run
 
 # ---- rules ----
 expect 2 "tiny.ini: error: |stage.1.block.2. pin: 'ibn e5' leaves no option" check tiny.ini \

@@ -102,7 +102,7 @@ shows 'target=ne-1' derive run --latency '90 %' --target "$root/configs/targets/
 [ -s 'run/derive/90%,target=ne-1/arch.txt' ]
 verdict 'another device needs no other search' $?
 expect 3 'gone.est' derive run --target gone.est
-expect 2 'derive: expected --latency.* or --target' derive run
+expect 2 'derive: expected --latency.* --target, or --tau' derive run
 sed 's/^kind = cpu/kind = npu/' tiny.ini >kind.ini
 expect 2 'kind.ini:8:.*expected the description of an npu' check kind.ini
 sed "s|^file = .*|file = $root/configs/targets/ne-1s.ini|" tiny.ini >file.ini

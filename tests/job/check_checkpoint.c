@@ -250,13 +250,13 @@ static void forged_states_are_refused(void **state)
         "version=\n",
         "version=0123456789abcdef\n",
     };
-    const char *is = "supernet-checkpoint 2";
+    const char *is = "supernet-checkpoint 3";
     forge(f, NULL, "");
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
                 "its metadata lack 'format'");
     forge(f, "supernet-subnet 1", "");
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
-                "is a 'supernet-subnet 1', expected a 'supernet-checkpoint 2'");
+                "is a 'supernet-subnet 1', expected a 'supernet-checkpoint 3'");
     forge(f, is, NULL);
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
                 "its metadata lack 'state'");
@@ -266,7 +266,7 @@ static void forged_states_are_refused(void **state)
                     "its state has no proper");
     }
     static const char *const phases[] = {
-        "phase=4\n",  "phase=-1\n", "phase=x\n",
+        "phase=6\n",  "phase=-1\n", "phase=x\n",
         "phase=1 \n", "phase=\n",   "phase=99999999999999999999999\n"};
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         char text[128];
@@ -290,8 +290,49 @@ static void forge_line(struct fixture *f, const char *from, const char *to,
     char text[4096];
     snprintf(text, sizeof text, "%.*s%s%s%s", (int)(at - state), state, to,
              at + strlen(from), more);
-    forge(f, "supernet-checkpoint 2", text);
+    forge(f, "supernet-checkpoint 3", text);
     sn_tensor_file_close(&file);
+}
+
+/* A race stands in the file with its nets; one without is none. */
+static void races_come_back(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture("race");
+    struct sn_checkpoint *got = calloc(1, sizeof *got);
+    struct sn_error note;
+    int choice[SN_MAX_DECISIONS] = {0};
+    struct sn_race *race = &f->at.race;
+    f->at.phase = SN_PHASE_RACE;
+    f->at.has_arch = true;
+    f->at.stage[SN_FUNNEL_SHORT] =
+        (struct sn_funnel_stage){32, 2, 1.5, 1e-3, 1.0 / 3.0};
+    sn_arch_choose(&f->at.arch, &f->space, &f->net.decisions, choice);
+    race->arch[0] = race->arch[1] = f->at.arch;
+    race->arch[1].stage[0].block[0].e = 3;
+    *race = (struct sn_race){.racers = 2,
+                             .racer = 1,
+                             .inherited = 1,
+                             .sum = 0.1,
+                             .loss = {2.0 / 3.0},
+                             .arch = {race->arch[0], race->arch[1]}};
+    save(f);
+    check_ok(load(f, got, &note), &f->err);
+    assert_memory_equal(&got->stage[SN_FUNNEL_SHORT],
+                        &f->at.stage[SN_FUNNEL_SHORT],
+                        sizeof got->stage[SN_FUNNEL_SHORT]);
+    assert_true(got->race.racers == 2 && got->race.racer == 1 &&
+                got->race.inherited == 1 && got->race.sum == 0.1 &&
+                got->race.loss[0] == 2.0 / 3.0);
+    for (int i = 0; i < 2; i++)
+        assert_true(sn_arch_equal(&got->race.arch[i], &race->arch[i]));
+    remove(newest(f));
+    race->racers = race->racer = 0;
+    save(f);
+    check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
+                "a race of 0, 0 of them done");
+    free(got);
+    release(f);
 }
 
 static void phases_need_their_parts(void **state)
@@ -301,9 +342,19 @@ static void phases_need_their_parts(void **state)
     struct sn_checkpoint *got = calloc(1, sizeof *got);
     struct sn_error note;
     save(f);
-    forge_line(f, "phase=0", "phase=1", "");
+    forge_line(f, "phase=0", "phase=3", "");
     check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT,
                 "a checkpoint of phase final without its arch");
+    static const char *const race[][3] = {
+        {"racers=0", "racers=2", "a race without its racer.1"},
+        {"racer=0", "racer=3", "a race of 0, 3 of them done"},
+        {"racers=0", "racers=9", "'racers'"}};
+    for (size_t i = 0; i < sizeof race / sizeof *race; i++) {
+        remove(newest(f));
+        save(f);
+        forge_line(f, race[i][0], race[i][1], "");
+        check_fails(load(f, got, &note), &f->err, SN_ERR_INPUT, race[i][2]);
+    }
     remove(newest(f));
     save(f);
     forge_line(f, "phase=0", "phase=0", "more=1\n");
@@ -448,6 +499,7 @@ int main(void)
         cmocka_unit_test(damage_shows),
         cmocka_unit_test(the_one_before_is_used),
         cmocka_unit_test(forged_states_are_refused),
+        cmocka_unit_test(races_come_back),
         cmocka_unit_test(phases_need_their_parts),
         cmocka_unit_test(images_need_not_be_known),
         cmocka_unit_test(another_net_is_refused),

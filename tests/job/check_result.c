@@ -43,6 +43,9 @@ static struct sn_job_result *result(void)
     r->budget.limit[SN_BUDGET_LATENCY] = 5e-3;
     r->searched = r->has_baseline = true;
     r->search_seconds = 7000;
+    r->stage[SN_FUNNEL_SEARCH] = (struct sn_funnel_stage){8e15, 32, 61, 0, 0};
+    r->stage[SN_FUNNEL_SHORT] =
+        (struct sn_funnel_stage){32, 4, 3.5, 4.25e-3, 0.4375};
     tiny_arch(&r->net.arch, 1);
     tiny_arch(&r->baseline.arch, 2);
     r->net.cost = (struct sn_cost){4.5e-3, 1e6, 2e5, 1e5, 4096};
@@ -86,6 +89,16 @@ static void json_holds_everything(void **state)
                            "arch", &err),
              &err);
     assert_true(sn_arch_equal(&arch, &r->net.arch));
+    const json_t *stages = json_object_get(o, "stages");
+    assert_int_equal(json_array_size(stages), 2); /* two were left out */
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(stages, 1), "stage")),
+        "short list");
+    assert_true(real_at(json_array_get(stages, 0), "nets_in", NULL) == 8e15);
+    assert_true(real_at(json_array_get(stages, 1), "best_accuracy", NULL) ==
+                0.4375);
+    assert_true(json_is_null(
+        json_object_get(json_array_get(stages, 0), "best_latency_ms")));
     json_decref(o);
     free(text);
 
@@ -148,13 +161,20 @@ static void card_tells_and_fits(void **state)
 {
     (void)state;
     struct sn_job_result *r = result();
-    static const char *const words[] = {
-        "87.50 %",      "90.00 %",
-        "-2.50",        "4.50 ms",
-        "-50.0 %",      "90.0 % of it",
-        "met",          "ibn e4",
-        "1 h 57 min",   "from the supernet's weights",
-        "from scratch", "supernet eval runs/x-20250101-000000"};
+    static const char *const words[] = {"87.50 %",
+                                        "90.00 %",
+                                        "-2.50",
+                                        "4.50 ms",
+                                        "-50.0 %",
+                                        "90.0 % of it",
+                                        "met",
+                                        "ibn e4",
+                                        "8.00e+15 to 32",
+                                        "best 4.25 ms, val 43.8 %",
+                                        "1 h 57 min",
+                                        "from the supernet's weights",
+                                        "from scratch",
+                                        "supernet eval runs/x-20250101-000000"};
     struct sn_text t = {0};
     sn_result_card(r, &t);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

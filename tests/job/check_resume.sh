@@ -36,6 +36,8 @@ stride = 2
 epochs = 3
 batch = 32
 arch_split = 0.25
+short_list = 6
+race = 2
 [train]
 epochs = 2
 batch = 32
@@ -45,7 +47,8 @@ INI
 same() { # RUN: as `one`?
     results "$1" | cmp - <(results one) &&
         for file in arch.txt subnet.safetensors baseline.safetensors \
-            subnet.onnx supernet.safetensors steps.jsonl values.csv table.csv; do
+            subnet.onnx supernet.safetensors steps.jsonl values.csv table.csv \
+            candidates.csv; do
             cmp "one/$file" "$1/$file" || return 1
         done &&
         diff <(cut -d, -f1-10 "$1/epochs.csv") <(cut -d, -f1-10 one/epochs.csv)

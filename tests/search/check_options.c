@@ -455,7 +455,31 @@ static void rows_have_ranges(void **state)
     assert_int_equal(search.mode, SN_SEARCH_NONE);
     set(&sn_search_options, &search, "penalty", "log");
     assert_int_equal(search.penalty, SN_PENALTY_LOG);
-    fails_to_parse(&sn_search_options, &search, "mode", "funnel", "gumbel");
+    fails_to_parse(&sn_search_options, &search, "mode", "twoshot", "gumbel");
+    static const struct {
+        const char *mode;
+        int trains;
+        bool evolves;
+    } modes[] = {{"gumbel", SN_SEARCH_GUMBEL, false},
+                 {"single-path", SN_SEARCH_PATH, false},
+                 {"oneshot", SN_SEARCH_ONESHOT, true},
+                 {"funnel", SN_SEARCH_PATH, true}};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        set(&sn_search_options, &search, "mode", modes[i].mode);
+        assert_int_equal(sn_search_trains(&search), modes[i].trains);
+        assert_true(sn_search_evolves(&search) == modes[i].evolves);
+    }
+    set(&sn_search_options, &search, "funnel", "oneshot");
+    assert_int_equal(sn_search_trains(&search), SN_SEARCH_ONESHOT);
+    fails_to_parse(&sn_search_options, &search, "funnel", "none", "gumbel");
+    fails_to_parse(&sn_search_options, &search, "sampling", "fair", "uniform");
+    fails_to_parse(&sn_search_options, &search, "subnets", "17", "0 to 16");
+    fails_to_parse(&sn_search_options, &search, "samples", "7", "8 to");
+    fails_to_parse(&sn_search_options, &search, "short_list", "0", "1 to");
+    fails_to_parse(&sn_search_options, &search, "race", "9", "1 to 8");
+    fails_to_parse(&sn_search_options, &search, "race_epochs", "0", "1 to");
+    fails_to_parse(&sn_search_options, &search, "zero_shot", "yes", "prune");
+    fails_to_parse(&sn_search_options, &search, "zero_shot_nets", "3", "4 to");
     fails_to_parse(&sn_search_options, &search, "epochs", "0", "1 to");
     fails_to_parse(&sn_search_options, &search, "batch", "0", "1 to");
     fails_to_parse(&sn_search_options, &search, "lr", "0", "out of range");
