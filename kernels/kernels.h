@@ -62,20 +62,23 @@ typedef enum {
  *   c(ir, im, in) = sum over is < segs, ik < len of
  *                       a(ir, im, is, ik) * b(is, ik, in)   (+ c when `add`)
  *
- *   a(ir, im, is, ik) = a[ir*a_row + im*a_m + is*a_seg + ik*a_k]
+ *   a(ir, im, is, ik) = a[ir*a_row + im*a_m + is*a_seg + ik*a_k
+ *                         + is/bunch*a_skip]
  *   b(is, ik, in)     = b[is*b_seg + ik*b_k + in]
  *   c(ir, im, in)     = c[ir*c_row + im*c_m + in]
  *
  * For a convolution's output: `rows` output rows of m pixels, n channels, segs
  * tap rows of len = k*cin values that lie together.  For the gradient of its
  * weights: tap rows, the k*cin entries of one, n channels; segs output rows of
- * len pixels.  With segs or len 0 the sum is 0.  A sum adds its terms in their
+ * len pixels, those of an image in a bunch; with bunch 0 there is one.  With segs or len 0 the sum is 0.  A sum adds its terms in their
  * order from 0 on, `add` comes last: the bits of a value depend neither on m
  * and n nor on any distance. */
 struct sn_product {
     int rows, m, n, segs, len;
     const void *a; /* sn_real; of product_pairs words */
     ptrdiff_t a_row, a_m, a_seg, a_k;
+    int bunch;
+    ptrdiff_t a_skip;
     const void *b; /* likewise */
     ptrdiff_t b_seg, b_k;
     void *c; /* sn_real or sn_bf16 */

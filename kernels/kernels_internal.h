@@ -12,6 +12,12 @@ sn_kernels_fill_fn sn_kernels_fill_ref; /* every slot */
 sn_kernels_fill_fn sn_product_fill_ref, sn_dwconv_fill_ref, sn_bn_fill_ref,
     sn_act_fill_ref, sn_reduce_fill_ref, sn_update_fill_ref;
 
+/* Where run `is` of a row of `a` begins. */
+static inline ptrdiff_t sn_product_seg(const struct sn_product *p, int is)
+{
+    return is * p->a_seg + (p->bunch > 0 ? is / p->bunch * p->a_skip : 0);
+}
+
 /* What product_pairs means; in no table, because it would be no faster. */
 sn_product_fn sn_product_pairs_ref;
 

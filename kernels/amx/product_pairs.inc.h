@@ -177,9 +177,10 @@ static void along_rows(const struct sn_product *p, int ir, const struct cuts *m,
 
 /* ---- terms of `a` lie together: they are turned ---- */
 
-/* So many terms: of `segs` segs from `seg` on, `len` of each from `at` on. */
+/* So many terms, from `first` on; of whole runs unless it is a part of one or
+ * runs of b follow each other without a gap. */
 struct slab {
-    int seg, segs, at, len;
+    int first, count;
 };
 
 #ifdef __AVX512F__
@@ -234,40 +235,61 @@ static void turn(uint32_t *to, const uint32_t *from, ptrdiff_t term, int rows,
             to[im * SLAB + ik] = from[ik * term + im];
 }
 
+/* Whether the runs of b are one. */
+static bool one_run(const struct sn_product *p)
+{
+    return p->segs == 1 || p->b_seg == p->len * p->b_k;
+}
+
+/* Terms of the slab of so many rows from `im` on. */
+static void turn_slab(uint32_t *to, const struct sn_product *p,
+                      const struct slab *s, ptrdiff_t row, int rows)
+{
+    const uint32_t *a = (const uint32_t *)p->a + row;
+    for (int it = 0, count; it < s->count; it += count) {
+        const int is = (s->first + it) / p->len;
+        const int ik = (s->first + it) % p->len;
+        count = p->len - ik < s->count - it ? p->len - ik : s->count - it;
+        turn(to + it, a + sn_product_seg(p, is) + ik * p->a_k, p->a_k, rows,
+             count);
+    }
+}
+
 static void turned_slab(const struct sn_product *p, const struct slab *s,
                         int ir, const struct cuts *m, const struct cuts *n,
                         int im, int each)
 {
     _Alignas(64) uint32_t words[2 * TILE_ROWS * SLAB];
-    const uint32_t *a = (const uint32_t *)p->a + ir * p->a_row +
-                        s->seg * p->a_seg + s->at * p->a_k;
-    const uint32_t *b =
-        (const uint32_t *)p->b + s->seg * p->b_seg + s->at * p->b_k;
-    const struct terms t = {s->segs, s->len, each, b, p->b_seg, p->b_k};
-    const struct left a0 = {words, SLAB, s->len};
-    const struct left a1 = {words + TILE_ROWS * SLAB, SLAB, s->len};
+    const int len = one_run(p) || s->count < p->len ? s->count : p->len;
+    const uint32_t *b = (const uint32_t *)p->b +
+                        s->first / p->len * p->b_seg +
+                        s->first % p->len * p->b_k;
+    const struct terms t = {s->count / len, len, each, b, p->b_seg, p->b_k};
+    const struct left a0 = {words, SLAB, len};
+    const struct left a1 = {words + TILE_ROWS * SLAB, SLAB, len};
     for (int i = 0; i < 2 && im + i < m->count; i++)
-        for (int is = 0; is < s->segs; is++)
-            turn(words + i * TILE_ROWS * SLAB + is * s->len,
-                 a + is * p->a_seg + cut_begin(m, im + i), p->a_k, m->size,
-                 s->len);
-    row_block(p, &t, a0, a1, ir * p->c_row, m, n, im,
-              p->add || s->seg > 0 || s->at > 0);
+        turn_slab(words + i * TILE_ROWS * SLAB, p, s,
+                  ir * p->a_row + cut_begin(m, im + i), m->size);
+    row_block(p, &t, a0, a1, ir * p->c_row, m, n, im, p->add || s->first > 0);
 }
 
 static void along_terms(const struct sn_product *p, int ir,
                         const struct cuts *m, const struct cuts *n, int im,
                         int each)
 {
+    const int run = one_run(p) ? p->segs * p->len : p->len;
+    const int runs = p->segs * p->len / run;
+    const int whole = run < SLAB ? SLAB / run : 1; /* runs of a slab */
     const int most = SLAB / each * each;
-    const int segs = p->len < SLAB ? SLAB / p->len : 1;
-    struct slab s;
-    for (s.seg = 0; s.seg < p->segs; s.seg += segs)
-        for (s.at = 0; s.at < p->len; s.at += most) {
-            s.segs = segs < p->segs - s.seg ? segs : p->segs - s.seg;
-            s.len = most < p->len - s.at ? most : p->len - s.at;
+    for (int first = 0; first < runs; first += whole) {
+        const int count = whole < runs - first ? whole : runs - first;
+        for (int at = 0; at < count * run; at += most) {
+            const int left = count * run - at;
+            const struct slab s = {first * run + at,
+                                   left < most ? left : most};
             turned_slab(p, &s, ir, m, n, im, each);
         }
+    }
 }
 
 /* ---- the slot ---- */
@@ -283,9 +305,10 @@ static int words_at_a_time(int len)
 
 static void product_pairs_tiles(const struct sn_product *p)
 {
-    const int each = words_at_a_time(p->len);
+    const bool rows = p->a_k == 1 && p->bunch == 0, terms = p->a_m == 1;
+    const int run = !rows && one_run(p) ? p->segs * p->len : p->len;
+    const int each = words_at_a_time(run);
     const struct cuts m = cut(p->m), n = cut(p->n);
-    const bool rows = p->a_k == 1, terms = p->a_m == 1;
     if (each < LEAST || p->segs == 0 || p->m == 0 || p->n == 0 ||
         (!rows && !terms)) {
         SN_AMX_OTHERWISE(p);

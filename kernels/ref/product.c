@@ -13,7 +13,7 @@ static double sum_reals(const struct sn_product *p, ptrdiff_t a, ptrdiff_t b)
     double sum = 0.0;
     for (int is = 0; is < p->segs; is++)
         for (int ik = 0; ik < p->len; ik++)
-            sum += (double)as[is * p->a_seg + ik * p->a_k] *
+            sum += (double)as[sn_product_seg(p, is) + ik * p->a_k] *
                    (double)bs[is * p->b_seg + ik * p->b_k];
     return sum;
 }
@@ -23,8 +23,8 @@ static double sum_pairs(const struct sn_product *p, ptrdiff_t a, ptrdiff_t b)
     double sum = 0.0;
     for (int is = 0; is < p->segs; is++)
         for (int ik = 0; ik < p->len; ik++) {
-            const sn_bf16 *x =
-                (const sn_bf16 *)p->a + 2 * (a + is * p->a_seg + ik * p->a_k);
+            const sn_bf16 *x = (const sn_bf16 *)p->a +
+                               2 * (a + sn_product_seg(p, is) + ik * p->a_k);
             const sn_bf16 *w =
                 (const sn_bf16 *)p->b + 2 * (b + is * p->b_seg + ik * p->b_k);
             for (int i = 0; i < 2; i++)

@@ -93,7 +93,7 @@ V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
             sum[im][iv] = v_zero();
         half[im] = v_low(v_zero());
     }
-    for (int is = 0; is < p->segs; is++, a += p->a_seg, b += p->b_seg) {
+    for (int is = 0, left = p->bunch; is < p->segs; is++, b += p->b_seg) {
         const float *as = a, *bs = b;
         for (int ik = 0; ik < p->len; ik++, as += p->a_k, bs += p->b_k) {
             v_f32 bv[V_NR];
@@ -117,6 +117,11 @@ V_INLINE void product_tile(const struct sn_product *p, struct ahead *ahead,
                 if (last == HALF)
                     half[im] = term_half(ah, bh, half[im]);
             }
+        }
+        a += p->a_seg;
+        if (--left == 0) {
+            a += p->a_skip;
+            left = p->bunch;
         }
     }
     ahead->at = line;

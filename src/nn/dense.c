@@ -12,13 +12,16 @@
 #include "nn/turn.h"
 
 /* Bands of one image as a unit passes over it, and with s->pairs what the
- * gradient of the weights reads of them:
+ * gradient of the weights reads of them, of s->group images where they are
+ * small, because its sums are taken from memory and back once for each product:
  *
- *   x_words   [rows, frame + w + frame, cin]  of the rows that x holds
- *   dy_words  [step, (ow + 1) / 2, cout] */
+ *   x_words   [group, rows, frame + w + frame, cin]  of the rows that x holds
+ *   dy_words  [group, step, (ow + 1) / 2, cout] */
 struct bands {
     struct sn_band x, dy;
     float *x_words, *dy_words; /* as words: a float takes as much */
+    int held;                  /* images that they hold */
+    bool opened;               /* whether the slot holds something */
 };
 
 static bool takes_pairs(const struct sn_stage *s)
@@ -34,6 +37,7 @@ static size_t band_reals(const struct sn_stage *s, const struct sn_tensor *t,
     return s->pairs ? values / 2 : values;
 }
 
+/* Of one image. */
 static size_t x_words(const struct sn_stage *s)
 {
     const int rows = sn_stage_x_rows(s, s->step);
@@ -50,6 +54,15 @@ static size_t dy_words(const struct sn_stage *s)
     return s->pairs ? (size_t)(s->step * dy_row_words(s)) : 0;
 }
 
+/* As many images as fit, if a step is a whole one. */
+static int find_group(const struct sn_stage *s)
+{
+    const size_t one = x_words(s) + dy_words(s);
+    if (!s->pairs || s->step < s->window.oh)
+        return 1;
+    return sn_most((int)(SN_STEP_VALUES / one), 1);
+}
+
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
     const struct sn_window *w = &s->window;
@@ -57,12 +70,13 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
     const ptrdiff_t dy = (ptrdiff_t)(w->ow + 2 * w->left) * s->out->c;
     const ptrdiff_t fit = SN_STEP_VALUES / (x * w->stride + dy);
     s->step = sn_least(sn_most((int)fit, 1), w->oh);
+    s->group = find_group(s);
     sn_plan_raise(&plan->need.load,
                   band_reals(s, s->in, sn_stage_x_rows(s, s->step)) +
-                      x_words(s));
+                      (size_t)s->group * x_words(s));
     sn_plan_raise(&plan->need.grad,
                   band_reals(s, s->out, sn_stage_dy_rows(s, s->step)) +
-                      dy_words(s));
+                      (size_t)s->group * dy_words(s));
 }
 
 /* Rows of x that output rows [first, next) read. */
@@ -154,8 +168,8 @@ static void fwd(struct sn_stage *s, const struct sn_work *unit)
     }
 }
 
-/* Words of the band's x: every value of a row with the one `stride` pixels
- * further, 0 behind the last. */
+/* Words of the band's x, held behind those that are: every value of a row with
+ * the one `stride` pixels further, 0 behind the last. */
 static void pair_x(const struct sn_stage *s, const struct sn_kernels *k,
                    const struct bands *b, int rows)
 {
@@ -164,7 +178,7 @@ static void pair_x(const struct sn_stage *s, const struct sn_kernels *k,
     const ptrdiff_t both = x->row - further;
     for (int ir = 0; ir < rows; ir++) {
         sn_bf16 *from = sn_band_at(x, x->first + ir, -x->frame);
-        float *to = b->x_words + ir * x->row;
+        float *to = b->x_words + (size_t)b->held * x_words(s) + ir * x->row;
         k->load((struct sn_rows){to, x->row, SN_PAIRS},
                 (struct sn_rows){from, further, SN_BF16}, NULL, NULL,
                 SN_ACT_NONE, 1, 0, (int)both, 2);
@@ -174,22 +188,23 @@ static void pair_x(const struct sn_stage *s, const struct sn_kernels *k,
     }
 }
 
-/* Words of dy rows [first, next): pixels two by two. */
+/* Words of dy rows [first, next), held likewise: pixels two by two. */
 static void pair_dy(const struct sn_stage *s, const struct sn_kernels *k,
                     const struct bands *b, int first, int next)
 {
     const int cout = s->out->c;
-    for (int ih = first; ih < next; ih++)
-        k->load((struct sn_rows){b->dy_words + (ih - first) * dy_row_words(s),
-                                 cout, SN_PAIRS},
+    float *to = b->dy_words + (size_t)b->held * dy_words(s);
+    for (int ih = first; ih < next; ih++, to += dy_row_words(s))
+        k->load((struct sn_rows){to, cout, SN_PAIRS},
                 (struct sn_rows){sn_band_at(&b->dy, ih, 0), cout, SN_BF16},
                 NULL, NULL, SN_ACT_NONE, 1, 0, cout, s->window.ow);
 }
 
-/* dW of output rows [first, next), added to the slot unless it `opens` */
+/* dW of output rows [first, next) of image `in`, or of the images held up to
+ * it, added to the slot if it holds something. */
 static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
                         const struct bands *b, int in, int first, int next,
-                        sn_real *slot, bool opens)
+                        sn_real *slot)
 {
     const struct sn_window *w = &s->window;
     const ptrdiff_t ahead = ((ptrdiff_t)in * w->oh + next) * w->ow;
@@ -211,13 +226,14 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
         .c = slot,
         .c_row = (ptrdiff_t)run * cout,
         .c_m = cout,
-        .add = !opens,
+        .add = b->opened,
         .ahead = sn_tensor_rows(s->out, ahead).at,
         .ahead_bytes = (ptrdiff_t)s->step * w->ow * s->out->ld *
                        (ptrdiff_t)sn_form_bytes(s->out->form)};
     if (s->pairs) {
-        pair_x(s, k, b, sn_stage_x_rows(s, next - first));
-        pair_dy(s, k, b, first, next);
+        p.segs = b->held * (next - first);
+        p.bunch = next - first;
+        p.a_skip = (ptrdiff_t)x_words(s) - p.bunch * p.a_seg;
         p.len = (w->ow + 1) / 2;
         p.a = b->x_words;
         p.a_k = 2 * w->stride * b->x.col;
@@ -262,20 +278,34 @@ static void phase_grad(const struct sn_stage *s, const struct sn_kernels *k,
     sn_stage_multiply(s, k, &p);
 }
 
+/* What output rows [first, next) of image `in` bring to the weights; `last`:
+ * of the unit. */
+static void bwd_weights(const struct sn_stage *s, const struct sn_work *unit,
+                        struct bands *b, int in, int first, int next, bool last)
+{
+    slide_x(s, unit, &b->x, in, first, next);
+    if (s->pairs) {
+        pair_x(s, unit->k, b, sn_stage_x_rows(s, next - first));
+        pair_dy(s, unit->k, b, first, next);
+        if (++b->held < s->group && !last)
+            return;
+    }
+    weight_grad(s, unit->k, b, in, first, next, sn_unit_slot(s, unit));
+    b->held = 0;
+    b->opened = true;
+}
+
 /* Everything that output rows [first, next) of image `in` bring. */
 static void bwd_rows(struct sn_stage *s, const struct sn_work *unit,
-                     struct bands *b, int in, int first, int next, bool opens)
+                     struct bands *b, int in, int first, int next, bool last)
 {
     const struct sn_window *w = &s->window;
     const int stride = w->stride, top = first * stride;
     const int end = next == w->oh ? w->h : next * stride;
     sn_band_slide(&b->dy, unit->k, in, first - (w->k - 1 - w->top) / stride,
                   sn_most(next, (end - 1 + w->top) / stride + 1));
-    if (unit->weights) {
-        slide_x(s, unit, &b->x, in, first, next);
-        weight_grad(s, unit->k, b, in, first, next, sn_unit_slot(s, unit),
-                    opens);
-    }
+    if (unit->weights)
+        bwd_weights(s, unit, b, in, first, next, last);
     if (!s->in->wants_grad)
         return;
     for (int ip = 0; ip < stride * stride; ip++)
@@ -293,7 +323,7 @@ static void bwd(struct sn_stage *s, const struct sn_work *unit)
         sn_band_rewind(&b.dy);
         for (int ih = 0; ih < s->window.oh; ih += s->step)
             bwd_rows(s, unit, &b, in, ih, sn_least(ih + s->step, s->window.oh),
-                     in == images.first && ih == 0);
+                     in + 1 == images.next && ih + s->step >= s->window.oh);
     }
 }
 

@@ -49,6 +49,7 @@ struct sn_stage {
     bool in_adds, in_more;   /* POINT, DENSE: likewise, of in->dz */
 
     int step;           /* POINT: pixels at a time; else output rows */
+    int group;          /* DENSE, pairs: images of a product for the weights */
     sn_real *masked;    /* [cin, cout] rows of the weight times mask */
     sn_real *slots;     /* [units, rows, cols] weight gradients, shared */
     size_t slot_values; /* of one unit */

@@ -43,6 +43,8 @@ static sn_bf16 *noise_words(ptrdiff_t n)
 
 struct shape {
     int rows, m, n, segs, len;
+    int bunch;   /* segs of `a` in one, of a gap between */
+    int gap;     /* values between rows of b of two segs */
     bool turned; /* a_m = 1 */
     sn_form form;
     bool add;
@@ -52,14 +54,18 @@ static void compare(const struct shape *s)
 {
     const ptrdiff_t terms = (ptrdiff_t)s->segs * s->len;
     const ptrdiff_t pixels = (ptrdiff_t)s->rows * s->m, ld = s->n + 3;
+    enum { SKIP = 5 };
+    const ptrdiff_t skips = s->bunch ? (s->segs - 1) / s->bunch * SKIP : 0;
     struct sn_product p = {.rows = s->rows,
                            .m = s->m,
                            .n = s->n,
                            .segs = s->segs,
                            .len = s->len,
-                           .a = noise_words(pixels * terms),
-                           .b = noise_words(terms * s->n),
-                           .b_seg = (ptrdiff_t)s->len * s->n,
+                           .a = noise_words(pixels * terms + skips),
+                           .bunch = s->bunch,
+                           .a_skip = SKIP,
+                           .b = noise_words(terms * s->n + s->segs * s->gap),
+                           .b_seg = (ptrdiff_t)s->len * s->n + s->gap,
                            .b_k = s->n,
                            .c_row = s->m * ld,
                            .c_m = ld,
@@ -112,6 +118,9 @@ static void shapes(void **state)
             s.add = s.form == SN_REAL && turn % 2;
             compare(&s);
             s.turned = true;
+            s.gap = turn % 2;
+            compare(&s);
+            s.bunch = 1 + turn % 2;
             compare(&s);
         }
     assert_int_equal(left_to_vectors, 0);
@@ -122,7 +131,9 @@ static void slabs(void **state)
 {
     (void)state;
     needs_machine();
-    struct shape s = {1, 40, 24, 1, 3 * SLAB + 16, true, SN_REAL, false};
+    struct shape s = {
+        .rows = 1, .m = 40, .n = 24, .segs = 1, .len = 3 * SLAB + 16,
+        .turned = true};
     compare(&s);
     s.segs = 37;
     s.len = 28;
@@ -132,6 +143,27 @@ static void slabs(void **state)
     s.len = 16 * 17;
     s.segs = 2;
     compare(&s);
+    s.gap = 1;
+    compare(&s);
+}
+
+/* Short runs that follow each other are one of many. */
+static void short_runs(void **state)
+{
+    (void)state;
+    needs_machine();
+    struct shape s = {
+        .rows = 2, .m = 33, .n = 40, .segs = 24, .len = 2, .turned = true};
+    left_to_vectors = 0;
+    compare(&s);
+    s.bunch = 8;
+    s.segs = 160;
+    compare(&s);
+    assert_int_equal(left_to_vectors, 0);
+    s.gap = 3;
+    compare(&s);
+    assert_int_equal(left_to_vectors, 1);
+    left_to_vectors = 0;
 }
 
 /* Runs that nothing divides are left to others; so is nothing to do. */
@@ -156,6 +188,7 @@ static inline int amx_tests(const char *group)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes),
         cmocka_unit_test(slabs),
+        cmocka_unit_test(short_runs),
         cmocka_unit_test(left_over),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);

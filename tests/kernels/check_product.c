@@ -7,6 +7,7 @@ struct shape {
     int rows, m, n, segs, len;
     bool touching; /* a_m = 1, as in the gradient of weights */
     bool add;
+    int bunch; /* segs of `a` in one, with a gap between two; 0: none */
 };
 
 /* The operands of a shape, the pixels of b and c `gap` more than tight. */
@@ -18,11 +19,13 @@ struct operands {
 static struct operands make_operands(const struct shape *s, int gap)
 {
     struct operands o;
+    enum { SKIP = 2 }; /* rows of o.a */
+    const ptrdiff_t skips = s->bunch ? (s->segs - 1) / s->bunch * SKIP : 0;
     const ptrdiff_t terms = (ptrdiff_t)s->segs * s->len;
     const ptrdiff_t pixels = (ptrdiff_t)s->rows * s->m;
     /* one row of `a` per pixel and seg, or per term */
-    o.a = s->touching ? rows_noise(s->m, s->rows * terms, gap, 1)
-                      : rows_noise(s->len, pixels * s->segs, gap, 1);
+    o.a = s->touching ? rows_noise(s->m, s->rows * terms + skips, gap, 1)
+                      : rows_noise(s->len, pixels * s->segs + skips, gap, 1);
     o.b = rows_noise(s->n, terms, gap, 1);
     o.c = s->add ? rows_noise(s->n, pixels, 3 - gap, 1)
                  : rows_unset(s->n, pixels, 3 - gap);
@@ -32,6 +35,8 @@ static struct operands make_operands(const struct shape *s, int gap)
                               .segs = s->segs,
                               .len = s->len,
                               .a = o.a.x,
+                              .bunch = s->bunch,
+                              .a_skip = SKIP * o.a.ld,
                               .b = o.b.x,
                               .b_seg = s->len * o.b.ld,
                               .b_k = o.b.ld,
@@ -55,8 +60,10 @@ static struct operands make_operands(const struct shape *s, int gap)
 
 static void describe_shape(const struct shape *s, int gap)
 {
-    describe("rows=%d m=%d n=%d segs=%d len=%d touching=%d add=%d gap=%d",
-             s->rows, s->m, s->n, s->segs, s->len, s->touching, s->add, gap);
+    describe("rows=%d m=%d n=%d segs=%d len=%d bunch=%d touching=%d add=%d "
+             "gap=%d",
+             s->rows, s->m, s->n, s->segs, s->len, s->bunch, s->touching,
+             s->add, gap);
 }
 
 static void compare(const struct sn_kernels *ref, const struct sn_kernels *opt,
@@ -93,7 +100,8 @@ static void check_extents(const struct sn_kernels *ref,
                                     .segs = 1 + turn % 3,
                                     .len = turn % 5 == 4 ? 40 : turn % 7,
                                     .touching = turn % 4 / 2,
-                                    .add = turn % 3 == 1};
+                                    .add = turn % 3 == 1,
+                                    .bunch = turn % 5 % 3};
             compare(ref, opt, &s, turn % 2 ? 3 : 0);
         }
     }
