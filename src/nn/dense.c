@@ -16,7 +16,7 @@
  * small, because its sums are taken from memory and back once for each product:
  *
  *   x_words   [group, rows, frame + w + frame, cin]  of the rows that x holds
- *   dy_words  [group, step, (ow + 1) / 2, cout] */
+ *   dy_words  [group, step, (ow + 1) / 2, apart(cout)] */
 struct bands {
     struct sn_band x, dy;
     float *x_words, *dy_words; /* as words: a float takes as much */
@@ -46,7 +46,7 @@ static size_t x_words(const struct sn_stage *s)
 
 static ptrdiff_t dy_row_words(const struct sn_stage *s)
 {
-    return (ptrdiff_t)(s->window.ow + 1) / 2 * s->out->c;
+    return (ptrdiff_t)(s->window.ow + 1) / 2 * sn_apart(s->out->c);
 }
 
 static size_t dy_words(const struct sn_stage *s)
@@ -195,7 +195,7 @@ static void pair_dy(const struct sn_stage *s, const struct sn_kernels *k,
     const int cout = s->out->c;
     float *to = b->dy_words + (size_t)b->held * dy_words(s);
     for (int ih = first; ih < next; ih++, to += dy_row_words(s))
-        k->load((struct sn_rows){to, cout, SN_PAIRS},
+        k->load((struct sn_rows){to, sn_apart(cout), SN_PAIRS},
                 (struct sn_rows){sn_band_at(&b->dy, ih, 0), cout, SN_BF16},
                 NULL, NULL, SN_ACT_NONE, 1, 0, cout, s->window.ow);
 }
@@ -238,6 +238,7 @@ static void weight_grad(const struct sn_stage *s, const struct sn_kernels *k,
         p.a = b->x_words;
         p.a_k = 2 * w->stride * b->x.col;
         p.b = b->dy_words;
+        p.b_k = sn_apart(cout);
         p.b_seg = dy_row_words(s);
     }
     sn_stage_multiply(s, k, &p);

@@ -47,7 +47,7 @@ static void slide(struct sn_band *b, const struct sn_work *unit, rows_fn *rows,
                   int in, int first, int next)
 {
     const struct sn_tensor *t = b->t;
-    if (t->bn || t->form != SN_REAL) {
+    if (!sn_tensor_lies(t)) {
         sn_band_slide(b, unit->k, in, first, next);
         return;
     }

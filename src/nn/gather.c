@@ -6,11 +6,6 @@
  * at a time: what of x and dy they read stays in the second-level cache. */
 enum { BLOCK_ROWS = 24, BLOCK_COLS = 96, BLOCK_TERMS = 512 };
 
-static ptrdiff_t apart(const struct sn_tensor *t)
-{
-    return ((ptrdiff_t)t->ld / SN_LANES | 1) * SN_LANES;
-}
-
 /* Terms of the units before u. */
 static ptrdiff_t terms_before(const struct sn_stage *s, int u)
 {
@@ -33,7 +28,8 @@ static size_t sum_values(const struct sn_stage *s)
 size_t sn_gather_values(const struct sn_stage *s)
 {
     const ptrdiff_t terms = terms_before(s, sn_unit_count(s->in->n));
-    return sum_values(s) + (size_t)(terms * (apart(s->in) + apart(s->out)));
+    return sum_values(s) +
+           (size_t)(terms * (sn_apart(s->in->c) + sn_apart(s->out->c)));
 }
 
 bool sn_gather_pays(const struct sn_stage *s)
@@ -49,7 +45,8 @@ static sn_real *all_x(const struct sn_stage *s)
 
 static sn_real *all_dy(const struct sn_stage *s)
 {
-    return all_x(s) + terms_before(s, sn_unit_count(s->in->n)) * apart(s->in);
+    return all_x(s) +
+           terms_before(s, sn_unit_count(s->in->n)) * sn_apart(s->in->c);
 }
 
 /* Unit u's rows among `all` of tensor t, from `pixel` on. */
@@ -59,7 +56,7 @@ static struct sn_rows rows_at(const struct sn_stage *s,
 {
     const ptrdiff_t into = pixel - sn_unit_pixel(t, u);
     const ptrdiff_t term = terms_before(s, u) + (s->pairs ? into / 2 : into);
-    return (struct sn_rows){all + term * apart(t), apart(t),
+    return (struct sn_rows){all + term * sn_apart(t->c), sn_apart(t->c),
                             s->pairs ? SN_PAIRS : SN_REAL};
 }
 
@@ -81,20 +78,20 @@ static void multiply(const struct sn_stage *s, const struct sn_kernels *k,
     const ptrdiff_t terms = terms_before(s, sn_unit_count(s->in->n));
     for (ptrdiff_t it = 0; it < terms; it += BLOCK_TERMS) {
         const ptrdiff_t left = terms - it;
-        const struct sn_product p = {.rows = 1,
-                                     .m = sn_least(BLOCK_ROWS, cin - ir),
-                                     .n = sn_least(BLOCK_COLS, cout - ic),
-                                     .segs = 1,
-                                     .len = left < BLOCK_TERMS ? (int)left
-                                                               : BLOCK_TERMS,
-                                     .a = all_x(s) + it * apart(s->in) + ir,
-                                     .a_m = 1,
-                                     .a_k = apart(s->in),
-                                     .b = all_dy(s) + it * apart(s->out) + ic,
-                                     .b_k = apart(s->out),
-                                     .c = s->slots + (ptrdiff_t)ir * cout + ic,
-                                     .c_m = cout,
-                                     .add = it > 0};
+        const struct sn_product p = {
+            .rows = 1,
+            .m = sn_least(BLOCK_ROWS, cin - ir),
+            .n = sn_least(BLOCK_COLS, cout - ic),
+            .segs = 1,
+            .len = left < BLOCK_TERMS ? (int)left : BLOCK_TERMS,
+            .a = all_x(s) + it * sn_apart(s->in->c) + ir,
+            .a_m = 1,
+            .a_k = sn_apart(s->in->c),
+            .b = all_dy(s) + it * sn_apart(s->out->c) + ic,
+            .b_k = sn_apart(s->out->c),
+            .c = s->slots + (ptrdiff_t)ir * cout + ic,
+            .c_m = cout,
+            .add = it > 0};
         sn_stage_multiply(s, k, &p);
     }
 }

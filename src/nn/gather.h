@@ -11,12 +11,10 @@
  *
  * In the place of the slots lie
  *
- *   sum [cin, cout]; x [terms, apart]; dy [terms, apart]
+ *   sum [cin, cout]; x [terms, apart(cin)]; dy [terms, apart(cout)]
  *
  * a term being a pixel, or with pairs a word of two of them; a unit with an odd
- * number of pixels then ends with half a pair.  Rows are an odd number of cache
- * lines apart, so that those of a power of two of channels do not meet in one
- * set of a cache. */
+ * number of pixels then ends with half a pair. */
 
 #include "nn/stage_kinds.h"
 

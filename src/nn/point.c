@@ -13,8 +13,8 @@ static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
 {
     const int fit = SN_STEP_VALUES / (s->in->ld + s->out->ld) / 8 * 8;
     s->step = sn_least(sn_most(fit, LEAST_PIXELS), MOST_PIXELS);
-    sn_plan_raise(&plan->need.load, (size_t)s->step * (size_t)s->in->ld);
-    sn_plan_raise(&plan->need.grad, (size_t)s->step * (size_t)s->out->ld);
+    sn_plan_raise(&plan->need.load, (size_t)(s->step * sn_apart(s->in->c)));
+    sn_plan_raise(&plan->need.grad, (size_t)(s->step * sn_apart(s->out->c)));
 }
 
 static bool takes_pairs(const struct sn_stage *s)
@@ -153,9 +153,10 @@ static struct tile tile_at(const struct sn_stage *s, ptrdiff_t pixel,
 static struct sn_rows x_of(const struct sn_stage *s, const struct sn_work *unit,
                            const struct tile *at, sn_form form)
 {
-    const struct sn_rows x = {unit->scratch->load, s->in->ld, form};
-    if (!s->pairs)
-        return sn_tensor_view(unit->k, s->in, at->pixel, at->count, x.at);
+    const struct sn_rows x = {unit->scratch->load, sn_apart(s->in->c),
+                              s->pairs ? form : SN_REAL};
+    if (!s->pairs && sn_tensor_lies(s->in))
+        return sn_tensor_rows(s->in, at->pixel);
     sn_tensor_load(unit->k, s->in, at->pixel, at->count, x);
     return x;
 }
@@ -183,10 +184,12 @@ static struct sn_rows real_dy_of(const struct sn_stage *s,
                                  const struct sn_work *unit,
                                  const struct tile *at)
 {
-    if (!s->gathers || !unit->weights)
-        return sn_tensor_view_grad(unit->k, s->out, at->pixel, at->count,
-                                   unit->scratch->grad);
-    const struct sn_rows dy = sn_gather_dy(s, unit->u, at->pixel);
+    const bool gathers = s->gathers && unit->weights;
+    struct sn_rows dy = sn_reals(unit->scratch->grad, sn_apart(s->out->c));
+    if (gathers)
+        dy = sn_gather_dy(s, unit->u, at->pixel);
+    else if (sn_tensor_lies(s->out))
+        return sn_tensor_grad_rows(s->out, at->pixel);
     sn_tensor_load_grad(unit->k, s->out, at->pixel, at->count, dy);
     return dy;
 }
@@ -199,9 +202,10 @@ static struct dy dy_of(const struct sn_stage *s, const struct sn_work *unit,
         const struct sn_rows rows = real_dy_of(s, unit, at);
         return (struct dy){rows, rows};
     }
+    const ptrdiff_t apart = sn_apart(y->c);
     sn_bf16 *half = (void *)unit->scratch->grad;
-    struct dy dy = {{half, y->ld, SN_BF16},
-                    {half + (ptrdiff_t)s->step * y->ld, y->ld, SN_PAIRS}};
+    struct dy dy = {{half, apart, SN_BF16},
+                    {half + s->step * apart, apart, SN_PAIRS}};
     if (s->gathers)
         dy.pairs = sn_gather_dy(s, unit->u, at->pixel);
     if (!s->in->wants_grad) {

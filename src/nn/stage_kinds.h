@@ -31,6 +31,14 @@ extern const struct sn_stage_way sn_stage_point, sn_stage_dense, sn_stage_depth;
  * writes to. */
 enum { SN_STEP_VALUES = 48 * 1024 };
 
+/* Values, or words of two, between rows of scratch that a product reads down
+ * their columns: an odd number of cache lines, so that rows of a power of two
+ * of channels do not meet in one set of a cache. */
+static inline ptrdiff_t sn_apart(int channels)
+{
+    return ((channels + SN_LANES - 1) / SN_LANES | 1) * (ptrdiff_t)SN_LANES;
+}
+
 /* Units hold images [first, next). */
 struct sn_images {
     int first, next;

@@ -72,7 +72,7 @@ struct sn_rows sn_tensor_view(const struct sn_kernels *k,
                               const struct sn_tensor *t, ptrdiff_t pixel,
                               ptrdiff_t count, sn_real *scratch)
 {
-    if (!t->bn && t->form == SN_REAL)
+    if (sn_tensor_lies(t))
         return sn_tensor_rows(t, pixel);
     const struct sn_rows view = sn_reals(scratch, t->ld);
     sn_tensor_load(k, t, pixel, count, view);
@@ -83,7 +83,7 @@ struct sn_rows sn_tensor_view_grad(const struct sn_kernels *k,
                                    const struct sn_tensor *t, ptrdiff_t pixel,
                                    ptrdiff_t count, sn_real *scratch)
 {
-    if (!t->bn && t->form == SN_REAL)
+    if (sn_tensor_lies(t))
         return sn_tensor_grad_rows(t, pixel);
     const struct sn_rows view = sn_reals(scratch, t->ld);
     sn_tensor_load_grad(k, t, pixel, count, view);

@@ -117,6 +117,13 @@ static inline size_t sn_form_bytes(sn_form form)
     return form == SN_BF16 ? sizeof(sn_bf16) : sizeof(sn_real);
 }
 
+/* Whether readers find what they read as it lies: in sn_real, and with nothing
+ * pending on it. */
+static inline bool sn_tensor_lies(const struct sn_tensor *t)
+{
+    return !t->bn && t->form == SN_REAL;
+}
+
 /* The room that y takes, and dz, in sn_real. */
 static inline size_t sn_tensor_reals(const struct sn_tensor *t)
 {
