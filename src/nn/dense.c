@@ -54,13 +54,15 @@ static size_t dy_words(const struct sn_stage *s)
     return s->pairs ? (size_t)(s->step * dy_row_words(s)) : 0;
 }
 
-/* As many images as fit, if a step is a whole one. */
+/* As many images of a unit as fit, if a step is a whole one. */
 static int find_group(const struct sn_stage *s)
 {
+    const int units = sn_unit_count(s->in->n);
+    const int images = (s->in->n + units - 1) / units;
     const size_t one = x_words(s) + dy_words(s);
     if (!s->pairs || s->step < s->window.oh)
         return 1;
-    return sn_most((int)(SN_STEP_VALUES / one), 1);
+    return sn_least(sn_most((int)(SN_STEP_VALUES / one), 1), images);
 }
 
 static void plan_scratch(struct sn_stage *s, struct sn_plan *plan)
