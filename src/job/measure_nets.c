@@ -189,7 +189,7 @@ static sn_status read_file(struct session *s)
     static const char *const name[5] = {"device", "input", "act", "arch",
                                         "latency_us"};
     struct sn_csv c;
-    int at[5];
+    int at[5] = {0};
     bool more = true;
     if (!sn_file_exists(s->ask->output))
         return SN_OK;
