@@ -130,6 +130,8 @@ static void add_range(struct sn_text *t, const struct check *k)
                     sn_text_time(a, sizeof a, p->lowest),
                     sn_text_time(b, sizeof b, p->highest),
                     sn_target_name(&k->config.device));
+    if (p->stale)
+        sn_text_add(t, "%-8s %s\n", "note", sn_job_plan_stale);
     if (*p->reach)
         sn_text_add(t, "%-8s %s\n", "note", p->reach);
     sn_text_add(t, "%-8s %s, %s MACs, %s params\n", "baseline",
@@ -175,7 +177,7 @@ static char *check_json(const struct check *k)
     json_t *o = json_pack(
         "{s:{s:s, s:i, s:i, s:i, s:[i,i,i]}, s:{s:f, s:f, s:f},"
         " s:{s:f, s:I, s:I, s:I, s:I}, s:o, s:b,"
-        " s:{s:I, s:I, s:I, s:I, s:I}, s:s}",
+        " s:{s:I, s:I, s:I, s:I, s:I}, s:s, s:b}",
         "data", "set", d->name, "train", d->train.n, "test", d->test.n,
         "classes", d->classes, "shape", d->train.h, d->train.w, d->train.c,
         "space", "nets", sn_space_size(&p->space), "lowest_ms", 1e3 * p->lowest,
@@ -191,7 +193,7 @@ static char *check_json(const struct check *k)
         (json_int_t)p->data_bytes, "loaders", (json_int_t)p->loader_bytes,
         "search", (json_int_t)p->search_bytes, "final",
         (json_int_t)p->final_bytes, "available", (json_int_t)p->available,
-        "precision", p->bf16 ? "bf16" : "f32");
+        "precision", p->bf16 ? "bf16" : "f32", "costs_cached", p->cached);
     char *text =
         o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);

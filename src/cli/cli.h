@@ -24,7 +24,7 @@ struct sn_cli {
     int threads;     /* -j, 0: not given */
     unsigned isa;    /* --isa, else all there is */
     bool json, quiet, force, verbose;
-    bool onnx, raw_input, csv;
+    bool onnx, raw_input, csv, resident;
     int top; /* --top, 0: not given */
     int tau; /* --tau, 0: not given */
     const char *resume, *split, *confusion, *format, *target, *time;

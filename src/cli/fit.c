@@ -131,6 +131,7 @@ sn_status sn_cli_fit(const struct sn_cli *a, struct sn_error *err)
                                      .want = {.device = a->device,
                                               .dtype = a->dtype,
                                               .batch = a->batch,
+                                              .resident = a->resident,
                                               .defaults = a->defaults,
                                               .n_defaults = a->n_defaults},
                                      .nets = a->nets,

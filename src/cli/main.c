@@ -42,7 +42,7 @@ static const struct command commands[] = {
      "every key with default, unit, range and meaning", sn_cli_config},
     {"derive", "RUN", false, NULL, "lWAKGaJ",
      "other nets from a finished search, for other budgets", sn_cli_derive},
-    {"fit", "OPS.csv", true, "OPS.csv...", "oDdbmnYJ",
+    {"fit", "OPS.csv", true, "OPS.csv...", "oDdbmnYPJ",
      "an estimator of a device, from operators measured on it", sn_cli_fit},
     {"estimate", "ARCH|RUN|MODEL", false, NULL, "GJ",
      "what a net costs on a device, part by part", sn_cli_estimate},
@@ -139,6 +139,8 @@ static const struct flag flags[] = {
     {"column", 'Y', false, "NAME", false,
      "where the nets' latency stands; latency_us"},
     {"batch", 'b', false, "N", false, "only rows of this batch"},
+    {"resident", 'P', false, NULL, false,
+     "times with tensors on chip, where the file tells; implied by --nets"},
     {"default", 'm', false, "COLUMN=VALUE", false,
      "for fields that are empty or missing; may be repeated"},
     {"jobs", 'j', true, "N", true, "threads; changes no bit of the result"},
@@ -414,6 +416,9 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
     case 'd':
         a->dtype = argument;
         return SN_OK;
+    case 'P':
+        a->resident = true;
+        break;
     case 'n':
         a->nets = argument;
         return SN_OK;

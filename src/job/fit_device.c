@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/text.h"
 #include "target/net_csv.h"
 
-enum { FILES_MAX = 64, FOLDS = 5 };
+enum { FILES_MAX = 64, FOLDS = 5, CSV_MAX = 1 << 30 };
 
 struct fitting {
     const struct sn_fit_request *request;
@@ -78,9 +79,11 @@ static sn_status read_tables(struct fitting *f)
         return sn_fail(f->err, SN_ERR_CONFIG,
                        "fit: found %d files, expected at most %d", q->n_path,
                        FILES_MAX);
+    struct sn_unit_want want = q->want;
+    want.resident = want.resident || q->nets; /* inside of nets they are */
     for (; f->tables < q->n_path; f->tables++)
         SN_TRY(sn_unit_table_read(&f->table[f->tables], q->path[f->tables],
-                                  &q->want, f->err));
+                                  &want, f->err));
     return SN_OK;
 }
 
@@ -120,6 +123,27 @@ static sn_status join_notes(const struct fitting *f, char **notes)
                   : sn_fail(f->err, SN_ERR_MEMORY, "no memory for notes");
 }
 
+/* The kernels that every file was measured with; "" where they differ, or it is
+ * another program's. */
+static sn_status read_kernels(const struct fitting *f,
+                              char kernels[SN_DEVICE_TEXT])
+{
+    kernels[0] = '\0';
+    for (int it = 0; it < f->tables; it++) {
+        struct sn_csv csv = {0};
+        SN_TRY(sn_csv_open(&csv, f->request->path[it], CSV_MAX, f->err));
+        const char *fact = sn_csv_fact(&csv, "kernels");
+        const bool same = fact && strlen(fact) < SN_DEVICE_TEXT &&
+                          sn_text_is_plain(fact) &&
+                          (it == 0 || strcmp(kernels, fact) == 0);
+        snprintf(kernels, SN_DEVICE_TEXT, "%s", same ? fact : "");
+        sn_csv_close(&csv);
+        if (!same)
+            break;
+    }
+    return SN_OK;
+}
+
 /* ---- the whole ---- */
 
 static sn_status fit_nets(struct fitting *f, struct sn_fit_result *r)
@@ -138,7 +162,10 @@ static sn_status fit(struct fitting *f, struct sn_fit_result *r)
                                .folds = FOLDS,
                                .device = q->want.device ? q->want.device : "",
                                .dtype = q->want.dtype ? q->want.dtype : ""};
+    char kernels[SN_DEVICE_TEXT];
     SN_TRY(read_tables(f));
+    SN_TRY(read_kernels(f, kernels));
+    o.kernels = kernels;
     if (q->nets)
         SN_TRY(sn_net_table_read(&f->nets, q->nets, q->column, q->want.device,
                                  f->err));

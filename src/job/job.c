@@ -256,6 +256,8 @@ static sn_status say_plan(struct sn_job *j, struct sn_error *err)
                           sn_text_time(low, sizeof low, p->lowest),
                           sn_text_time(high, sizeof high, p->highest),
                           sn_target_name(&j->config.device)));
+    if (p->stale)
+        SN_TRY(sn_job_say(j, err, "%-8s %s", "note", sn_job_plan_stale));
     if (*p->reach)
         SN_TRY(sn_job_say(j, err, "%-8s %s", "note", p->reach));
     SN_TRY(sn_job_say_pruned(j, err));

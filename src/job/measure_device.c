@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/os.h"
 #include "base/text.h"
+#include "job/cost_cache.h"
 #include "job/job.h"
 #include "search/space.h"
 #include "target/unit_csv.h"
@@ -233,10 +234,19 @@ static sn_status other_device(const struct session *s, const char *found,
                    s->ask->output, found, s->result->device);
 }
 
-static sn_status read_reference(struct session *s, struct sn_error *err)
+/* The reference's time; rows of other kernels are of another device. */
+static sn_status read_facts(struct session *s, struct sn_error *err)
 {
     struct sn_csv csv = {0};
     SN_TRY(sn_csv_open(&csv, s->ask->output, CSV_MAX, err));
+    const char *kernels = sn_csv_fact(&csv, "kernels");
+    if (kernels && strcmp(kernels, sn_kernels_sum()) != 0) {
+        sn_csv_close(&csv);
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: was measured with other kernels than this "
+                       "program's; give another file with -o",
+                       s->ask->output);
+    }
     const char *text = sn_csv_fact(&csv, "reference_us");
     s->reference = text ? strtod(text, NULL) / 1e6 : 0;
     if (!(s->reference > 0 && isfinite(s->reference)))
@@ -252,7 +262,7 @@ static sn_status read_rows(struct session *s, struct sn_error *err)
     struct sn_unit_table t = {0};
     if (!sn_file_exists(s->ask->output))
         return SN_OK;
-    SN_TRY(read_reference(s, err));
+    SN_TRY(read_facts(s, err));
     SN_TRY(sn_unit_table_read(&t, s->ask->output, &want, err));
     sn_status rc = SN_OK;
     for (int i = 0; rc == SN_OK && i < t.n_device; i++)
@@ -287,6 +297,7 @@ static void add_facts(struct sn_text *t, const struct session *s)
     sn_unit_csv_fact(t, "precision", "f32");
     sn_unit_csv_fact(t, "form", "inference: batch-norm folded; medians");
     sn_unit_csv_fact(t, "program", SN_VERSION);
+    sn_unit_csv_fact(t, "kernels", sn_kernels_sum());
     sn_unit_csv_fact(t, "date", date);
     sn_unit_csv_fact(t, "reference_us", reference);
 }

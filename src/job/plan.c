@@ -3,8 +3,11 @@
 #include "job/plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
+#include "job/cost_cache.h"
+#include "target/estimator.h"
 
 /* ---- costs ---- */
 
@@ -34,7 +37,11 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
     SN_TRY(sn_job_space(&p->space, c, channels, classes, err));
     sn_decisions_make(&p->decisions, &p->space);
     SN_TRY(sn_space_reach(p->reach, &p->space, &c->device, err));
-    SN_TRY(sn_cost_table_make(&p->cost, &p->space, &c->device, err));
+    SN_TRY(sn_cost_table_get(&p->cost, &p->space, &c->device, &p->cached, err));
+    p->stale =
+        c->device.estimator && *sn_estimator_kernels(c->device.estimator) &&
+        strcmp(sn_estimator_kernels(c->device.estimator), sn_kernels_sum()) !=
+            0;
     sn_arch_baseline(&p->baseline, &p->space);
     sn_arch_cost(&p->baseline_cost, &p->baseline, &c->device);
     sn_cost_range(&p->cost, &p->space, SN_BUDGET_LATENCY, &p->lowest,
@@ -73,6 +80,10 @@ sn_status sn_job_plan_batches(const struct sn_job_config *c,
                              "images; there are none");
     return rc;
 }
+
+const char sn_job_plan_stale[] =
+    "its times were measured with other kernels than this program's: measure "
+    "again";
 
 double sn_job_plan_target(const struct sn_job_plan *p)
 {

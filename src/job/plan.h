@@ -20,6 +20,8 @@ struct sn_job_plan {
     struct sn_cost only_cost;
     double lowest, highest; /* attainable latency, seconds */
     struct sn_budget budget;
+    bool cached; /* the costs were there from before */
+    bool stale;  /* what they were fitted to was measured with other kernels */
     char reach[SN_REACH_TEXT]; /* what was not measured, for people; or "" */
 
     bool bf16;           /* of training, inside of blocks */
@@ -71,6 +73,9 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_dataset *data,
                              const struct sn_kernels *k, int threads,
                              size_t room, struct sn_error *err);
+
+/* What is to be said of a stale plan. */
+extern const char sn_job_plan_stale[];
 
 /* How many nets the space has, for people: `8000`, `1.80e+16`.  Returns buf. */
 enum { SN_NETS_TEXT = 24 };

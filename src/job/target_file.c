@@ -79,7 +79,8 @@ static sn_status fit_csv(struct sn_estimator **e,
                                      .n_path = 1,
                                      .want = {.device = or_null(o->device),
                                               .dtype = or_null(o->dtype),
-                                              .batch = o->batch},
+                                              .batch = o->batch,
+                                              .resident = true},
                                      .seed = 1};
     SN_TRY(sn_fit_device(&r, &q, err));
     *e = r.estimator;

@@ -34,6 +34,11 @@ const char *sn_estimator_dtype(const struct sn_estimator *e)
     return e->dtype;
 }
 
+const char *sn_estimator_kernels(const struct sn_estimator *e)
+{
+    return e->kernels;
+}
+
 bool sn_estimator_has(const struct sn_estimator *e, sn_unit_op op)
 {
     return e->model[op].present;
@@ -197,6 +202,7 @@ uint64_t sn_estimator_hash(const struct sn_estimator *e)
     uint64_t h = SN_HASH_START;
     h = sn_hash(h, e->device, strlen(e->device));
     h = sn_hash(h, e->dtype, strlen(e->dtype));
+    h = sn_hash(h, e->kernels, strlen(e->kernels));
     for (int i = 0; i < SN_UNIT_OPS; i++) {
         const struct sn_class_model *m = &e->model[i];
         if (!m->present)

@@ -40,6 +40,9 @@ enum { SN_DEVICE_TEXT = 48 };
 const char *sn_estimator_device(const struct sn_estimator *e);
 const char *sn_estimator_dtype(const struct sn_estimator *e);
 
+/* The kernels that this program measured with (cost_cache.h); "" of others. */
+const char *sn_estimator_kernels(const struct sn_estimator *e);
+
 /* Whether there is a class for units of this op. */
 bool sn_estimator_has(const struct sn_estimator *e, sn_unit_op op);
 
@@ -84,6 +87,7 @@ enum { SN_FIT_VERSION = 1 };
 
 struct sn_fit_options {
     const char *device, *dtype; /* written into the estimator; cut at 47 */
+    const char *kernels;        /* the same; NULL: "" */
     uint64_t seed;
     int folds;             /* of the cross-validation, >= 2 */
     const sn_family *only; /* NULL: the best by cross-validation */

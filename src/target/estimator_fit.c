@@ -305,6 +305,8 @@ sn_status sn_estimator_fit(struct sn_estimator **e,
     if (rc == SN_OK) {
         snprintf(made->device, sizeof made->device, "%s", options->device);
         snprintf(made->dtype, sizeof made->dtype, "%s", options->dtype);
+        snprintf(made->kernels, sizeof made->kernels, "%s",
+                 options->kernels ? options->kernels : "");
         made->nets.gain = 1.0;
         made->nets_mape = (double)NAN;
         sn_fit_order(order, rows->n, options->seed);

@@ -23,6 +23,7 @@ struct sn_class_model {
 
 struct sn_estimator {
     char device[SN_DEVICE_TEXT], dtype[SN_DEVICE_TEXT];
+    char kernels[SN_DEVICE_TEXT];
     struct sn_class_model model[SN_UNIT_OPS];
     struct sn_correction nets; /* of whole nets; gain 1 where there is none */
     double nets_mape;          /* of nets held out; NaN: not known */

@@ -1,12 +1,11 @@
 /* .est files: an estimator as one JSON object (estimator.h).
  *
  *   {"format": "supernet-estimator", "version": 1, "device", "dtype",
- *    "hash": "0123456789abcdef", "classes": {OP: {"rows", "family", "mape",
- *      "within", "spearman", "prior": {TERM: us, ..., LANES: n, ...},
- *      "low": [], "high": [], and of its family
- *      "ridge": {"bias", "mean": [], "scale": [], "weight": []}
- *      "boost": {"bias", "trees": [[column, edge, left, value, ...], ...]}}},
- *    "nets": {"gain", "constant", "offset", "mape", "share": [],
+ *    "kernels", "hash": "0123456789abcdef", "classes": {OP: {"rows", "family",
+ * "mape", "within", "spearman", "prior": {TERM: us, ..., LANES: n, ...}, "low":
+ * [], "high": [], and of its family "ridge": {"bias", "mean": [], "scale": [],
+ * "weight": []} "boost": {"bias", "trees": [[column, edge, left, value, ...],
+ * ...]}}}, "nets": {"gain", "constant", "offset", "mape", "share": [],
  *             "points": [[op, cin, cout, ..., beta], ...]}}
  *
  * What is read is checked so that predicting with it cannot fail: every index
@@ -180,10 +179,11 @@ sn_status sn_estimator_save(const struct sn_estimator *e, const char *path,
             json_object_set_new(classes, sn_unit_op_name((sn_unit_op)i),
                                 class_json(&e->model[i]));
     json_t *root = json_pack(
-        "{s:s, s:i, s:o, s:o, s:s, s:o, s:o}", "format", EST_FORMAT, "version",
-        VERSION, "device", sn_json_name(e->device), "dtype",
-        sn_json_name(e->dtype), "hash", hash_text(hash, e), "classes", classes,
-        "nets", correction_json(&e->nets, e->nets_mape));
+        "{s:s, s:i, s:o, s:o, s:o, s:s, s:o, s:o}", "format", EST_FORMAT,
+        "version", VERSION, "device", sn_json_name(e->device), "dtype",
+        sn_json_name(e->dtype), "kernels", sn_json_name(e->kernels), "hash",
+        hash_text(hash, e), "classes", classes, "nets",
+        correction_json(&e->nets, e->nets_mape));
     return sn_json_write_exact(path, root, err);
 }
 
@@ -414,6 +414,8 @@ static sn_status read_head(struct sn_estimator *e, const json_t *root,
                        "fit it again",
                        path, version, VERSION);
     SN_TRY(read_word(e->device, root, "device", path, err));
+    if (json_object_get(root, "kernels")) /* those of before have none */
+        SN_TRY(read_word(e->kernels, root, "kernels", path, err));
     return read_word(e->dtype, root, "dtype", path, err);
 }
 

@@ -39,22 +39,27 @@ enum {
     LATENCY,
     KIND,
     SOURCE,
-    COLUMNS
+    COLUMNS, /* of what is written; what bounded a row is read alone */
+    CYCLES = COLUMNS,
+    NPU_CYCLES,
+    SRAM_CYCLES,
+    KNOWN
 };
 
-static const char *const name[COLUMNS] = {
-    "device",   "op",         "cin",         "cout",   "h",     "w",
-    "k",        "stride",     "expansion",   "groups", "mid",   "act",
-    "skip",     "se",         "expand_conv", "batch",  "dtype", "in_dram",
-    "out_dram", "latency_us", "kind",        "source"};
+static const char *const name[KNOWN] = {
+    "device", "op",     "cin",     "cout",       "h",
+    "w",      "k",      "stride",  "expansion",  "groups",
+    "mid",    "act",    "skip",    "se",         "expand_conv",
+    "batch",  "dtype",  "in_dram", "out_dram",   "latency_us",
+    "kind",   "source", "cycles",  "npu_cycles", "sram_cycles"};
 
 /* ---- reading ---- */
 
 struct reader {
     struct sn_csv csv;
     const struct sn_unit_want *want;
-    int at[COLUMNS];               /* column of the file, or -1 */
-    const char *fallback[COLUMNS]; /* the caller's, or NULL */
+    int at[KNOWN];               /* column of the file, or -1 */
+    const char *fallback[KNOWN]; /* the caller's, or NULL */
     struct sn_unit_table table;
     size_t capacity, device_room, dtype_room;
     long relative, unknown, timeless; /* rows left out */
@@ -239,6 +244,29 @@ static bool wanted(const struct reader *r, const struct sn_measured *m)
            (!w->batch || m->unit.batch == w->batch);
 }
 
+/* Whether the file says what bounded its rows. */
+static bool has_bounds(const struct reader *r)
+{
+    return r->at[CYCLES] >= 0 && r->at[NPU_CYCLES] >= 0;
+}
+
+/* The share of a row's time that is left when its tensors lie on chip: an
+ * operator alone takes the longest of arithmetic, on-chip and DRAM traffic. */
+static sn_status resident_share(const struct reader *r, double *share)
+{
+    double cycles = 0, npu = 0, sram = 0;
+    *share = 1.0;
+    if (!r->want->resident || !has_bounds(r))
+        return SN_OK;
+    SN_TRY(number(r, CYCLES, 0, 1e18, &cycles));
+    SN_TRY(number(r, NPU_CYCLES, 0, 1e18, &npu));
+    SN_TRY(number(r, SRAM_CYCLES, 0, 1e18, &sram));
+    const double left = fmax(npu, sram);
+    if (left > 0 && left < cycles)
+        *share = left / cycles;
+    return SN_OK;
+}
+
 static sn_status read_row(struct reader *r)
 {
     struct sn_measured m = {.line = r->csv.line};
@@ -264,7 +292,10 @@ static sn_status read_row(struct reader *r)
         return bad_field(r, LATENCY, "a number of microseconds");
     SN_TRY(read_unit(r, &m.unit));
     SN_TRY(check_unit(r, &m.unit));
+    double share;
     SN_TRY(number(r, LATENCY, -1e15, 1e15, &m.us));
+    SN_TRY(resident_share(r, &share));
+    m.us *= share;
     if (!wanted(r, &m))
         return SN_OK;
     if (m.us <= 0 && !r->want->relative) {
@@ -277,7 +308,7 @@ static sn_status read_row(struct reader *r)
 static sn_status find_columns(struct reader *r)
 {
     static const int needed[] = {OP, CIN, LATENCY};
-    for (int i = 0; i < COLUMNS; i++)
+    for (int i = 0; i < KNOWN; i++)
         r->at[i] = sn_csv_column(&r->csv, name[i]);
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (r->at[needed[i]] < 0) {
@@ -356,9 +387,9 @@ static void note_columns(const struct reader *r, struct sn_text *t)
     for (int i = 0; i < r->csv.columns; i++) {
         char shown[64];
         int column = 0;
-        while (column < COLUMNS && r->at[column] != i)
+        while (column < KNOWN && r->at[column] != i)
             column++;
-        if (column == COLUMNS)
+        if (column == KNOWN)
             sn_text_add(t, "%s%s", found++ ? ", " : "columns passed over: ",
                         sn_text_shown(shown, sizeof shown, r->csv.column[i]));
     }
@@ -371,6 +402,13 @@ static sn_status make_notes(struct reader *r)
     struct sn_text t = {0};
     sn_text_add(&t, "%s", "");
     note_columns(r, &t);
+    if (has_bounds(r))
+        sn_text_add(&t, "%s\n",
+                    r->want->resident
+                        ? "times are those with tensors on chip, by cycles and "
+                          "npu_cycles"
+                        : "times are those of operators alone; with tensors on "
+                          "chip, as in a net: --resident");
     if (r->relative)
         sn_text_add(&t, "%ld rows of differences (derived_*) left out\n",
                     r->relative);

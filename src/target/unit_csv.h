@@ -19,6 +19,11 @@
  *   batch    1                   dtype     ""
  *   kind     measured            source    ""
  *
+ * Where a table also says what bounded a row (cycles, npu_cycles and perhaps
+ * sram_cycles: the whole, arithmetic, on-chip traffic), it can be read as if
+ * tensors lay on chip, as they do inside a net: latency_us times
+ * max(npu_cycles, sram_cycles) / cycles.
+ *
  * Columns of other names are passed over with a note.  Rows whose kind begins
  * with derived_rel or derived_const hold differences: they are left out, with a
  * note, unless asked for; so are rows of an op that is none of ours and rows
@@ -41,6 +46,7 @@ struct sn_unit_want {
     const char *device, *dtype; /* only these; NULL: all */
     int batch;                  /* only this; 0: all */
     bool relative;              /* rows of kind derived_* as well */
+    bool resident;              /* tensors on chip, where the file tells */
     /* `column=value` for fields that the file has not: [n_defaults] */
     const char *const *defaults;
     int n_defaults;
