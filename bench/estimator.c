@@ -246,6 +246,58 @@ static void nets(const char *dir, const char *file, const char *column,
     sn_net_table_release(&t);
 }
 
+/* ---- nets from operators and blocks ---- */
+
+/* Every row of both files is fitted, as if its tensors lay on chip; no net is
+ * looked at. */
+static void nets_of_parts(const char *dir, const char *device, const char *name)
+{
+    static const char *const file[] = {"blocks_vela_ethosu.csv",
+                                       "ops_vela_ethosu.csv"};
+    const struct sn_unit_want want = {.device = device, .resident = true};
+    const struct sn_fit_options o = {
+        .device = name, .dtype = "", .seed = 1, .folds = 5};
+    struct sn_unit_table t[2];
+    struct sn_net_table nets;
+    struct sn_estimator *e;
+    struct sn_fit_report report;
+    struct sn_score s;
+    struct rows rows;
+    char path[512];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, file[i]);
+        check(sn_unit_table_read(&t[i], path, &want, &err), path);
+    }
+    snprintf(path, sizeof path, "%s/nets_vela_ethosu.csv", dir);
+    check(sn_net_table_read(&nets, path, NULL, device, &err), path);
+    rows_init(&rows, t[0].n + t[1].n);
+    for (int i = 0; i < 2; i++)
+        for (size_t j = 0; j < t[i].n; j++)
+            rows_push(&rows, &t[i].row[j].unit, t[i].row[j].us);
+    const struct sn_fit_rows fit = {
+        .unit = rows.unit, .us = rows.us, .n = rows.n};
+    const double start = sn_clock_seconds();
+    check(sn_estimator_fit(&e, &report, &fit, &o, &err), name);
+    const double fitted = sn_clock_seconds();
+    double *us = calloc((size_t)nets.n, sizeof *us);
+    if (!us)
+        exit(SN_ERR_MEMORY);
+    for (int i = 0; i < nets.n; i++)
+        for (int it = nets.start[i]; it < nets.start[i + 1]; it++)
+            us[i] +=
+                1e6 * nets.count[it] *
+                sn_estimator_predict(e, &nets.unit[nets.index[it]]).seconds;
+    check(sn_score_make(&s, nets.us, us, nets.n, &err), name);
+    print_line(name, rows.n, "sum", &s, fitted - start, 0);
+    free(us);
+    rows_release(&rows);
+    sn_fit_report_release(&report);
+    sn_estimator_destroy(e);
+    sn_net_table_release(&nets);
+    for (int i = 0; i < 2; i++)
+        sn_unit_table_release(&t[i]);
+}
+
 /* ---- described accelerators ---- */
 
 static int width(uint32_t i, uint64_t index)
@@ -367,6 +419,12 @@ int main(int argc, char **argv)
               SN_UNIT_CONV, 6000);
     operators(dir, "ops_v100_trt.csv.gz", "V100 int8 depthwise", &dw,
               SN_UNIT_DWCONV, 6000);
+    nets_of_parts(dir, "ethos-u55-256_sram_only",
+                  "Ethos-U55-256 nets of parts");
+    nets_of_parts(dir, "ethos-u65-256_dedicated_sram",
+                  "Ethos-U65-256 nets of parts");
+    nets_of_parts(dir, "ethos-u65-512_dedicated_sram",
+                  "Ethos-U65-512 nets of parts");
     nets(dir, "nets_accelnasbench.csv", "zcu102_latency_ms",
          "ZCU102 nets, from nets alone");
     return 0;

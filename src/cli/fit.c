@@ -1,13 +1,17 @@
 /* supernet fit: from measurements of a device to its estimator. */
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/option.h"
 #include "cli/cli.h"
 #include "job/fit_device.h"
+#include "job/rundir.h"
+#include "report/svg.h"
 
 static json_t *nets_json(const struct sn_fit_nets *n)
 {
@@ -91,10 +95,81 @@ static void add_nets(struct sn_text *t, const struct sn_fit_nets *n)
     sn_text_add(t, ", Kendall %.4f\n", s->kendall);
 }
 
+/* ---- the picture ---- */
+
+enum { CHARTS = SN_UNIT_OPS + 1, TITLE = 96 };
+
+/* Dots of held-out rows, and where they should lie. */
+static struct sn_chart chart_of(char title[TITLE], struct sn_series series[2],
+                                double ends[2], const char *what,
+                                const struct sn_score *s,
+                                const double *measured, const double *predicted,
+                                int n)
+{
+    ends[0] = ends[1] = measured[0];
+    for (int i = 1; i < n; i++) {
+        ends[0] = fmin(ends[0], measured[i]);
+        ends[1] = fmax(ends[1], measured[i]);
+    }
+    snprintf(title, TITLE, "%s: %d held out, MAPE %.2f %%", what, n,
+             100 * s->mape);
+    series[0] = (struct sn_series){"equal", SN_SERIES_LINE, ends, ends, 2};
+    series[1] =
+        (struct sn_series){"predicted", SN_SERIES_DOTS, measured, predicted, n};
+    return (struct sn_chart){
+        title, "measured, us", "predicted, us", true, true, series, 2};
+}
+
+/* A chart for every class, and one for nets; NULL when memory is short. */
+static char *draw(const struct sn_fit_result *r)
+{
+    struct sn_series series[CHARTS][2];
+    struct sn_chart chart[CHARTS];
+    char title[CHARTS][TITLE];
+    double ends[CHARTS][2];
+    int n = 0;
+    for (int i = 0; i < r->report.classes; i++) {
+        const struct sn_fit_class *c = &r->report.item[i];
+        if (c->rows < 2)
+            continue;
+        chart[n] =
+            chart_of(title[n], series[n], ends[n], sn_unit_op_name(c->op),
+                     &c->score[c->family], c->measured, c->predicted, c->rows);
+        n++;
+    }
+    if (r->nets.nets > 1) {
+        chart[n] = chart_of(title[n], series[n], ends[n], "nets",
+                            &r->nets.score[r->nets.kind], r->nets.measured,
+                            r->nets.predicted, r->nets.nets);
+        n++;
+    }
+    return sn_svg_charts(chart, n);
+}
+
+/* FILE.est gets a FILE.svg beside it. */
+static sn_status write_picture(const struct sn_fit_result *r, const char *est,
+                               char *path, size_t size, struct sn_error *err)
+{
+    const size_t n = strlen(est);
+    const bool cut = n > 4 && strcmp(est + n - 4, ".est") == 0;
+    if (snprintf(path, size, "%.*s.svg", (int)(cut ? n - 4 : n), est) >=
+        (int)size)
+        return sn_fail(err, SN_ERR_OUTPUT, "%s: the path is too long", est);
+    char *text = draw(r);
+    if (!text)
+        return sn_fail(err, SN_ERR_MEMORY, "no memory for a picture");
+    const sn_status rc = sn_file_write(path, text, strlen(text), err);
+    free(text);
+    return rc;
+}
+
 static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
                        struct sn_error *err)
 {
     struct sn_text t = {0};
+    char picture[SN_RUN_PATH] = "";
+    if (a->dir)
+        SN_TRY(write_picture(r, a->dir, picture, sizeof picture, err));
     if (a->json)
         return sn_cli_print_owned(report_json(r, a->dir), err);
     for (const char *line = r->notes; *line; line = strchr(line, '\n') + 1)
@@ -110,7 +185,7 @@ static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
     if (r->nets.nets)
         add_nets(&t, &r->nets);
     if (a->dir)
-        sn_text_add(&t, "file     %s\n", a->dir);
+        sn_text_add(&t, "file     %s, %s\n", a->dir, picture);
     return sn_cli_print_text(&t, err);
 }
 

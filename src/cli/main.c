@@ -418,7 +418,7 @@ static sn_status take_flag(struct sn_cli *a, int value, const char *argument,
         return SN_OK;
     case 'P':
         a->resident = true;
-        break;
+        return SN_OK;
     case 'n':
         a->nets = argument;
         return SN_OK;

@@ -22,8 +22,10 @@ grep -q '^note     ops.csv: columns passed over: colour$' out
 verdict 'a column that is not known is noted' $?
 grep -qE '^add +1 +roofline +one row: nothing to compare with$' out
 verdict 'a class of one row' $?
-[ -s a.est ]
-verdict 'the estimator is there' $?
+[ -s a.est ] && grep -q '</svg>' a.svg && grep -q 'conv: 60 held out, MAPE' a.svg
+verdict 'the estimator is there, and its picture' $?
+grep -q '^file     a.est, a.svg$' out
+verdict 'both are named' $?
 shows '"family": ' fit ops.csv --device drawn --json -o b.est
 cmp -s a.est b.est
 verdict 'the same rows give the same file' $?
@@ -41,6 +43,8 @@ expect 2 'expected COLUMN=VALUE; did you mean .in_dram' fit ops.csv --default in
 expect 3 'gone.csv: cannot be opened' fit gone.csv
 expect 2 'fit: expected OPS.csv, or --nets' fit
 expect 1 'gone/a.est' fit ops.csv --device drawn -o gone/a.est
+mkdir p.svg
+expect 1 'p.svg' fit ops.csv --device drawn -o p.est
 printf 'op,cin,latency_us\nconv,x,1\n' >bad.csv
 expect 3 "bad.csv:2: cin: found 'x', expected a number" fit bad.csv -o d.est
 [ ! -e d.est ]

@@ -65,7 +65,7 @@ shows '^nets +11 ' fit cpu.csv --nets cpu.nets.csv -o nets.est
 expect 2 '--nets: ' measure tiny.ini -o cpu.csv --nets many
 sed 's/1 thread/9 threads/' cpu.nets.csv >x.nets.csv
 cp cpu.csv x.csv
-expect 3 "x.nets.csv:12: holds measurements of '.*9 threads'" measure tiny.ini -o x.csv --nets 9
+expect 3 "x.nets.csv:13: holds measurements of '.*9 threads'" measure tiny.ini -o x.csv --nets 9
 echo 'arch,latency_us' >x.nets.csv
 expect 3 "x.nets.csv:1: found no column 'device'" measure tiny.ini -o x.csv --nets 9
 sed 's/,relu6,/,relu7,/' cpu.nets.csv >act.csv
@@ -109,6 +109,14 @@ sed "s|^file = .*|file = $root/configs/targets/ne-1s.ini|" tiny.ini >file.ini
 expect 2 'expected the .est of this machine' check file.ini
 shows '^ibn ' fit other.csv -o other.est
 sed 's/cpu.est/other.est/' tiny.ini >other.ini
+sed 's/^# kernels: .*/# kernels: 1-2/' cpu.csv >kernels.csv
+shows '^ibn ' fit kernels.csv -o kernels.est
+sed 's/cpu.est/kernels.est/' tiny.ini >kernels.ini
+shows '^note +its times were measured with other kernels' check kernels.ini
+shows '^space' check tiny.ini
+! grep -q 'other kernels' out
+verdict 'which is not said of its own' $?
+expect 3 'kernels.csv: was measured with other kernels' measure tiny.ini -o kernels.csv
 expect 2 "was measured on '.*9 threads', this is '" check other.ini
 grep -v ',fused_ibn,' cpu.csv >some.csv
 shows '^ibn ' fit some.csv -o some.est

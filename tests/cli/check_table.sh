@@ -69,6 +69,22 @@ shows '^space' check tiny.ini
 sed '/ left$/d' first >first.lines
 sed '/ left$/d' out | cmp -s - first.lines
 verdict 'what was kept prices alike' $?
+shows '"costs_cached": true' check tiny.ini --json
+shows '"costs_cached": false' check tiny.ini -s target.p=4 --json
+shows '"costs_cached": false' check tiny.ini -s stage.1.width=24 --json
+shows '"costs_cached": false' check tiny.ini -s space.act=hswish --json
+shows '"costs_cached": false' check tiny.ini -s target.batch=5 --json
+shows '"costs_cached": true' check tiny.ini --json
+for file in cache/supernet/cost-*.csv; do # each with the content of another
+    tac "$file" >"$file.tmp" && mv "$file.tmp" "$file"
+done
+shows '"costs_cached": false' check tiny.ini --json
+first=$(grep -lE ', P 8, batch 1,' cache/supernet/cost-*.csv | head -1)
+for file in cache/supernet/cost-*.csv; do sed 's/, P 8,/, P 9,/' "$first" >other; cp other "$file"; done
+shows '"costs_cached": false' check tiny.ini --json
+chmod a-w cache/supernet
+shows '^space' check tiny.ini
+chmod u+w cache/supernet
 for file in cache/supernet/fit-*.est; do echo broken >"$file"; done
 shows '^space' check tiny.ini
 sed '/ left$/d' out | cmp -s - first.lines
@@ -134,6 +150,21 @@ verdict 'which is said once' $?
 shows '"outside": "[a-z ]+"' estimate wide.txt --target board.ini --json
 shows '^note +[0-9]+ of [0-9]+ parts lie outside .* furthest stage.1.block.2 ibn k3 e[24] by [a-z]+: guesses' check tiny.ini -s stage.1.width=128
 shows '^note +[0-9]+ of [0-9]+ parts lie outside' advise wide.txt --target board.ini
+
+# ---- what bounded a row ----
+awk -F, 'BEGIN { OFS = "," } NR == 1 { print $0, "cycles", "npu_cycles", "sram_cycles"; next }
+    { print $0, 300, i++ % 2 ? 100 : 80, 100 }' ops.csv >bound.csv
+sed 's/ops.csv/bound.csv/' board.ini >bound.ini
+shows '"latency_ms": ' estimate run/arch.txt --target board.ini --json
+alone=$(grep -oE '"latency_ms": [0-9.e-]+' out | head -1 | cut -d' ' -f2)
+shows '"latency_ms": ' estimate run/arch.txt --target bound.ini --json
+grep -oE '"latency_ms": [0-9.e-]+' out | head -1 | cut -d' ' -f2 |
+    awk -v alone="$alone" '{ exit !($1 > alone / 3.6 && $1 < alone / 2.5) }'
+verdict 'a net has its tensors on chip: about a third of the time' $?
+shows '^note .* with tensors on chip, as in a net: --resident$' fit bound.csv --device board --batch 1
+shows '^note .* those with tensors on chip, by cycles and npu_cycles$' fit bound.csv --device board --batch 1 --resident
+sed '2s/,300,/,-300,/' bound.csv >minus.csv
+expect 3 "minus.csv:2: cycles: found '-300', expected a number from 0" fit minus.csv --device board --resident
 
 # ---- refused ----
 expect 3 'fused_ibn: needed by stage.1.block.2 fused k3 e2 and [0-9]+ more' check tiny.ini -s space.op=ibn,fused
