@@ -125,11 +125,10 @@ $(BUILD)/src/job/env.o: CPPFLAGS += -DSN_REVISION='"$(REVISION)"'
 $(BUILD)/src/job/env.o: $(BUILD)/revision
 
 # What the kernels are: times measured with others are told.
-KERNEL_FILES := $(sort $(wildcard kernels/*.[ch] kernels/*/*.[ch] kernels/*/flags))
-$(BUILD)/src/job/cost_cache.o: CPPFLAGS += \
-    -DSN_KERNELS_SUM='"$(shell cat $(KERNEL_FILES) | cksum | tr ' ' -)"'
+KERNEL_FILES := $(sort $(wildcard kernels/*.[ch] kernels/*/*.[ch]))
+KERNELS_SUM  := $(shell cat $(KERNEL_FILES) | cksum | tr ' ' -)
+$(BUILD)/src/job/cost_cache.o: CPPFLAGS += -DSN_KERNELS_SUM='"$(KERNELS_SUM)"'
 $(BUILD)/src/job/cost_cache.o: $(KERNEL_FILES)
-
 # protoc-c makes C of the messages of ONNX files.
 $(MESSAGES).c: src/export/onnx.proto
 	@mkdir -p $(BUILD)/gen

@@ -15,6 +15,7 @@
 
 #include "base/rng.h"
 
+enum { TOGETHER = 8 }; /* trees that are walked at once */
 enum {
     BINS = 256,
     SHARED = 50000 /* rows from which threads share the work on them */
@@ -408,32 +409,41 @@ sn_status sn_boost_fit(struct sn_boost *b, const float *x, const double *y,
                               options->trees, rows, columns);
 }
 
-/* Walks of several trees at once: a step of one waits for memory and for its
- * comparison, and the steps of the others fill the time.  A leaf stays where it
- * is until all have arrived. */
+/* The leaves of n trees from `first` on, walked to at once: a step of one waits
+ * for memory and for its comparison, and the steps of the others fill the time.
+ * A leaf stays where it is until all have arrived.  Called with a constant n,
+ * whose walks then lie in registers. */
+static inline double walk(const struct sn_boost *b, const float *x, int first,
+                          const int n)
+{
+    const struct sn_boost_node *at[TOGETHER], *root[TOGETHER];
+    double sum = 0.0;
+    for (int j = 0; j < n; j++)
+        at[j] = root[j] = &b->node[b->root[first + j]];
+    for (int moves = 1; moves;) {
+        moves = 0;
+        for (int j = 0; j < n; j++) {
+            const struct sn_boost_node *p = at[j];
+            const int inner = p->column >= 0;
+            const struct sn_boost_node *next =
+                root[j] + p->left + !(x[inner ? p->column : 0] < p->edge);
+            at[j] = inner ? next : p;
+            moves |= inner;
+        }
+    }
+    for (int j = 0; j < n; j++)
+        sum += at[j]->value;
+    return sum;
+}
+
 double sn_boost_predict(const struct sn_boost *b, const float *x)
 {
-    enum { TOGETHER = 8 };
     double y = b->bias;
-    for (int it = 0; it < b->trees; it += TOGETHER) {
-        const int left = b->trees - it;
-        const int n = left < TOGETHER ? left : TOGETHER;
-        int at[TOGETHER] = {0};
-        for (bool moves = true; moves;) {
-            moves = false;
-            for (int j = 0; j < n; j++) {
-                const struct sn_boost_node *p =
-                    &b->node[b->root[it + j] + at[j]];
-                const bool inner = p->column >= 0;
-                const int next =
-                    p->left + !(x[inner ? p->column : 0] < p->edge);
-                at[j] = inner ? next : at[j];
-                moves |= inner;
-            }
-        }
-        for (int j = 0; j < n; j++)
-            y += b->node[b->root[it + j] + at[j]].value;
-    }
+    int it = 0;
+    for (; it + TOGETHER <= b->trees; it += TOGETHER)
+        y += walk(b, x, it, TOGETHER);
+    for (; it < b->trees; it++)
+        y += walk(b, x, it, 1);
     return y;
 }
 
