@@ -86,18 +86,28 @@ sn_status sn_measure_arch(struct sn_timing *t, const struct sn_arch *arch,
 
 /* ---- which nets ---- */
 
+static void add_block(struct sn_text *t, const struct sn_block *b, int stride,
+                      int cin, int cout)
+{
+    sn_text_add(t, ";%s k%d", sn_block_op_name(b->op), b->k);
+    if (b->op != SN_OP_CONV)
+        sn_text_add(t, " e%d", b->e);
+    sn_text_add(t, " s%d c%d", stride, cout);
+    if (b->op == SN_OP_CONV && stride == 1 && cin == cout)
+        sn_text_add(t, " res");
+}
+
 /* `conv k3 s1 c16;ibn k3 e6 s1 c24;...;gap;fc c10`; caller frees. */
 static char *words_of(const struct sn_arch *a)
 {
     struct sn_text t = {0};
+    int c = a->stem;
     sn_text_add(&t, "conv k3 s%d c%d", a->stem_stride, a->stem);
-    for (int is = 0; is < a->n_stages; is++)
-        for (int ib = 0; ib < a->stage[is].depth; ib++) {
-            const struct sn_block *b = &a->stage[is].block[ib];
-            sn_text_add(&t, ";%s k%d e%d s%d c%d", sn_block_op_name(b->op),
-                        b->k, b->e, ib ? 1 : a->stage[is].stride,
-                        a->stage[is].width);
-        }
+    for (int is = 0; is < a->n_stages; is++) {
+        const struct sn_arch_stage *s = &a->stage[is];
+        for (int ib = 0; ib < s->depth; ib++, c = s->width)
+            add_block(&t, &s->block[ib], ib ? 1 : s->stride, c, s->width);
+    }
     if (a->head)
         sn_text_add(&t, ";conv k1 s1 c%d", a->head);
     sn_text_add(&t, ";gap;fc c%d", a->classes);

@@ -112,7 +112,7 @@ struct front {
 };
 
 static sn_status push_conv(struct reader *r, struct front *f, int cout, int k,
-                           int stride)
+                           int stride, bool skip)
 {
     const struct sn_unit u = {.op = SN_UNIT_CONV,
                               .cin = f->c,
@@ -122,7 +122,8 @@ static sn_status push_conv(struct reader *r, struct front *f, int cout, int k,
                               .k = k,
                               .stride = stride,
                               .groups = 1,
-                              .batch = 1};
+                              .batch = 1,
+                              .skip = skip};
     *f = (struct front){.c = cout, .h = sn_strided(f->h, stride)};
     return push(r, &u);
 }
@@ -202,12 +203,12 @@ static sn_status read_anb(struct reader *r)
     SN_TRY(digits(r, "k", "13579", k));
     SN_TRY(digits(r, "l", "123456789", l));
     SN_TRY(digits(r, "se", "01", se));
-    SN_TRY(push_conv(r, &f, 32, 3, 2));
+    SN_TRY(push_conv(r, &f, 32, 3, 2, false));
     for (int is = 0; is < ANB_STAGES; is++)
         for (int ib = 0; ib < l[is]; ib++)
             SN_TRY(push_block(r, &f, false, e[is], k[is], width[is],
                               ib ? 1 : stride[is], se[is]));
-    SN_TRY(push_conv(r, &f, 1280, 1, 1));
+    SN_TRY(push_conv(r, &f, 1280, 1, 1, false));
     return push_pool_fc(r, &f, 1000);
 }
 
@@ -240,7 +241,7 @@ static sn_status read_blocks(struct reader *r)
     text = field(r, "stem");
     if (!number(&text, 4096, &stem) || *text)
         return wrong(r, "stem", field(r, "stem"), "1 to 4096 channels");
-    SN_TRY(push_conv(r, &f, stem, 3, 2));
+    SN_TRY(push_conv(r, &f, stem, 3, 2, false));
     for (const char *at = field(r, "blocks"); *at;) {
         const char op = *at++;
         int e, k, c, s;
@@ -252,7 +253,7 @@ static sn_status read_blocks(struct reader *r)
         at += *at == ';';
         SN_TRY(push_block(r, &f, op == 'f', e, k, c, s, 0));
     }
-    return push_conv(r, &f, 256, 1, 1);
+    return push_conv(r, &f, 256, 1, 1, false);
 }
 
 /* ---- input,arch ---- */
@@ -268,6 +269,17 @@ static bool word_number(const char *words, const char *end, char key,
             return number(&at, most, x);
         }
     return fallback > 0;
+}
+
+/* Whether a layer's words have this one, in the middle or at the end. */
+static bool has_word(const char *words, const char *end, const char *word)
+{
+    const size_t n = strlen(word);
+    for (const char *at = words; at + n < end; at++)
+        if (*at == ' ' && strncmp(at + 1, word, n) == 0 &&
+            (at + 1 + n == end || at[1 + n] == ' '))
+            return true;
+    return false;
 }
 
 /* One layer, `ibn k3 e6 s1 c24`, from `at` to `end`. */
@@ -307,7 +319,7 @@ static sn_status read_layer(struct reader *r, struct front *f, const char *at,
     if (sized && has_c && strcmp(op, "fc") == 0)
         return push(r, &fc);
     if (sized && has_c && strcmp(op, "conv") == 0)
-        return push_conv(r, f, c, k, s);
+        return push_conv(r, f, c, k, s, has_word(at, end, "res"));
     if (sized && has_c && (strcmp(op, "ibn") == 0 || strcmp(op, "fused") == 0))
         return push_block(r, f, *op == 'f', e, k, c, s, 0);
     return wrong(r, "arch", at, "such as ibn k3 e6 s1 c24");

@@ -13,7 +13,7 @@
  *                    convolution to 256 channels closes it
  *   input,arch       stem, blocks and tail in words (measure --nets):
  *                    `32x32x3` and `conv k3 s1 c16;ibn k3 e6 s1 c24;conv k1 s1
- *                    c1280;gap;fc c10`
+ *                    c1280;gap;fc c10`; `res` behind a conv: with a residual
  *
  * The latency stands in the column that is asked for; its name ends in _us, _ms
  * or _s.  A `device` column picks rows as in operator CSVs, an `act` column

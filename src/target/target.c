@@ -206,8 +206,10 @@ void sn_target_block(struct sn_target_parts *parts, const struct sn_target *t,
     struct sn_block_operators ops;
     sn_block_operators(&ops, &t->npu, shape);
     const sn_unit_op class = sn_unit_of_block(shape, SN_UNIT_LINEAR).op;
-    const bool whole = t->kind == SN_TARGET_CPU ||
-                       (t->kind == SN_TARGET_TABLE && has(t, class));
+    /* a convolution and its residual may be two rows, or one: price() knows */
+    const bool whole =
+        t->kind == SN_TARGET_CPU ||
+        (t->kind == SN_TARGET_TABLE && class != SN_UNIT_CONV && has(t, class));
     if (!whole)
         price(parts, t, &ops);
     if (whole || !are_priced(parts)) /* then it is the block that is lacking */

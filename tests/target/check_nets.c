@@ -86,6 +86,17 @@ static void codes_are_read(void **state)
     assert_int_equal(s.unit[5]->cout, 10);
     assert_true(s.us[0] == 2000);
     sn_net_table_release(&t);
+
+    t = read_text("input,act,arch,latency_us\n"
+                  "8x8x3,relu6,conv k3 s1 c16;conv k3 s1 c16 res;"
+                  "conv k3 s1 c16;gap;fc c10,2\n",
+                  NULL);
+    s = sn_net_table_sums(&t);
+    assert_int_equal(s.units, 5); /* with a residual it is another unit */
+    assert_true(s.unit[1]->skip && !s.unit[2]->skip);
+    assert_int_equal(s.unit[1]->act, SN_UNIT_RELU6);
+    assert_int_equal(s.unit[4]->act, SN_UNIT_LINEAR); /* it makes logits */
+    sn_net_table_release(&t);
 }
 
 static void hostile_files_are_refused(void **state)
