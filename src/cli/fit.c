@@ -172,8 +172,11 @@ static sn_status print(const struct sn_cli *a, const struct sn_fit_result *r,
         SN_TRY(write_picture(r, a->dir, picture, sizeof picture, err));
     if (a->json)
         return sn_cli_print_owned(report_json(r, a->dir), err);
-    for (const char *line = r->notes; *line; line = strchr(line, '\n') + 1)
-        sn_text_add(&t, "note     %.*s\n", (int)strcspn(line, "\n"), line);
+    for (size_t at = 0; r->notes[at];) {
+        const size_t n = strcspn(r->notes + at, "\n");
+        sn_text_add(&t, "note     %.*s\n", (int)n, r->notes + at);
+        at += n + (r->notes[at + n] == '\n');
+    }
     sn_text_add(&t, "device   %s%s%s\n", sn_estimator_device(r->estimator),
                 *sn_estimator_dtype(r->estimator) ? ", " : "",
                 sn_estimator_dtype(r->estimator));

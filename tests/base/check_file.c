@@ -359,7 +359,8 @@ static void what_can_be_made_again_has_a_place(void **state)
     char kept[256] = "";
     if (home)
         snprintf(kept, sizeof kept, "%s", home);
-    const char *dir = check_dir();
+    char dir[400];
+    snprintf(dir, sizeof dir, "%s", check_path("kept"));
     setenv("XDG_CACHE_HOME", dir, 1);
     assert_true(sn_path_cache(buf, sizeof buf, "x.est"));
     snprintf(want, sizeof want, "%s/supernet/x.est", dir);
