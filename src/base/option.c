@@ -240,6 +240,18 @@ static sn_status list_add(struct sn_int_list *list, int value, const char *word,
     return SN_OK;
 }
 
+/* Takes up a..b as it stands. */
+static sn_status keep_range(struct sn_int_list *list, int first, int last,
+                            struct sn_error *err)
+{
+    if (list->first)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "the list has two ranges; expected at most one");
+    list->first = first;
+    list->last = last;
+    return SN_OK;
+}
+
 /* One entry of a list of numbers: `3` or `2..4`. */
 static sn_status parse_int_entry(const struct sn_option *o, char *word,
                                  struct sn_int_list *list, struct sn_error *err)
@@ -257,12 +269,33 @@ static sn_status parse_int_entry(const struct sn_option *o, char *word,
         return sn_fail(err, SN_ERR_CONFIG,
                        "'%s..%s' does not ascend; expected a..b with a < b",
                        word, dots + 2);
+    if (o->type == SN_OPT_STEP_LIST)
+        return keep_range(list, first, last, err);
     for (int v = first; v <= last; v++) {
         char text[16];
         snprintf(text, sizeof text, "%d", v);
         SN_TRY(list_add(list, v, text, err));
     }
     return SN_OK;
+}
+
+/* One entry of a list of decimals. */
+static sn_status parse_decimal_entry(const struct sn_option *o,
+                                     const char *word, struct sn_int_list *list,
+                                     struct sn_error *err)
+{
+    char want[EXPECTED_MAX];
+    int value;
+    sn_option_expected(o, want, sizeof want);
+    if (!sn_text_read_thousandths(word, &value))
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "'%s' is not a number of at most three decimals; "
+                       "expected %s",
+                       word, want);
+    if (!in_range(o, value / 1000.0))
+        return sn_fail(err, SN_ERR_CONFIG, "%s is out of range; expected %s",
+                       word, want);
+    return list_add(list, value, word, err);
 }
 
 static sn_status parse_name_entry(const struct sn_option *o, char *word,
@@ -310,10 +343,17 @@ static sn_status parse_list(const struct sn_option *o, const char *text,
                            "'%s' has an empty entry; expected values with a "
                            "comma between them",
                            text);
-        if (o->type == SN_OPT_INT_LIST)
-            SN_TRY(parse_int_entry(o, word, &found, err));
-        else
+        const int before = found.count;
+        if (o->type == SN_OPT_DECIMAL_LIST)
+            SN_TRY(parse_decimal_entry(o, word, &found, err));
+        else if (o->type == SN_OPT_NAME_LIST)
             SN_TRY(parse_name_entry(o, word, &found, err));
+        else
+            SN_TRY(parse_int_entry(o, word, &found, err));
+        if (star && found.count == before)
+            return sn_fail(err, SN_ERR_CONFIG,
+                           "a range of steps takes no star; expected the "
+                           "baseline's choice beside it");
         if (star && found.star >= 0)
             return sn_fail(err, SN_ERR_CONFIG,
                            "'%s' has two stars; expected at most one, at the "
@@ -361,6 +401,8 @@ static sn_status parse_value(const struct sn_option *o,
     case SN_OPT_PATH:
         return parse_text(text, dir, v->text, err);
     case SN_OPT_INT_LIST:
+    case SN_OPT_STEP_LIST:
+    case SN_OPT_DECIMAL_LIST:
         return parse_list(o, text, &v->ints, err);
     case SN_OPT_NAME_LIST:
         return parse_names(o, text, &v->names, err);
@@ -384,7 +426,10 @@ sn_status sn_option_parse(const struct sn_option *o, void *base,
     sn_option_set_empty(o, &v);
     if (!*text)
         return sn_fail(err, SN_ERR_CONFIG, "the value is missing");
-    if (!(o->allow_none && strcmp(text, "none") == 0))
+    const bool empty =
+        (o->allow_none && strcmp(text, "none") == 0) ||
+        (o->word && o->type != SN_OPT_COUNT && strcmp(text, o->word) == 0);
+    if (!empty)
         SN_TRY(parse_value(o, &v, text, dir, err));
     memcpy((char *)base + o->offset, &v, sn_option_size(o->type));
     return SN_OK;

@@ -22,6 +22,8 @@ struct sn_int_list {
     int value[SN_LIST_MAX];
     int count;
     int star; /* index of the starred entry, -1 when there is none */
+    int first,
+        last; /* SN_OPT_STEP_LIST: the range, not one of value[]; 0: none */
 };
 
 struct sn_name_list {
@@ -38,21 +40,23 @@ struct sn_quantity {
 };
 
 enum sn_option_type {
-    SN_OPT_INT,       /* int */
-    SN_OPT_UINT64,    /* uint64_t, exact to the last bit */
-    SN_OPT_REAL,      /* double */
-    SN_OPT_BOOL,      /* bool: yes | no */
-    SN_OPT_NAME,      /* int: one of `names` */
-    SN_OPT_TEXT,      /* char[SN_TEXT_MAX] */
-    SN_OPT_PATH,      /* char[SN_TEXT_MAX], relative to the INI file */
-    SN_OPT_INT_LIST,  /* struct sn_int_list: `1, 2..4*, 8` */
-    SN_OPT_NAME_LIST, /* struct sn_name_list: `ibn*, fused` */
-    SN_OPT_TIME,      /* struct sn_quantity in seconds: us ms s min h */
-    SN_OPT_SIZE,      /* struct sn_quantity in bytes: B KiB MiB GiB */
-    SN_OPT_FREQUENCY, /* struct sn_quantity in hertz: Hz kHz MHz GHz */
-    SN_OPT_AMOUNT,    /* struct sn_quantity, a count: k M G */
-    SN_OPT_COUNT,     /* int: the row's `word` (0) or a count */
-    SN_OPT_AUGMENT    /* char[SN_TEXT_MAX], syntax checked by the room */
+    SN_OPT_INT,          /* int */
+    SN_OPT_UINT64,       /* uint64_t, exact to the last bit */
+    SN_OPT_REAL,         /* double */
+    SN_OPT_BOOL,         /* bool: yes | no */
+    SN_OPT_NAME,         /* int: one of `names` */
+    SN_OPT_TEXT,         /* char[SN_TEXT_MAX] */
+    SN_OPT_PATH,         /* char[SN_TEXT_MAX], relative to the INI file */
+    SN_OPT_INT_LIST,     /* struct sn_int_list: `1, 2..4*, 8` */
+    SN_OPT_STEP_LIST,    /* the same; a range is stepped by who reads it */
+    SN_OPT_DECIMAL_LIST, /* struct sn_int_list in thousandths: `0.8, 1*` */
+    SN_OPT_NAME_LIST,    /* struct sn_name_list: `ibn*, fused` */
+    SN_OPT_TIME,         /* struct sn_quantity in seconds: us ms s min h */
+    SN_OPT_SIZE,         /* struct sn_quantity in bytes: B KiB MiB GiB */
+    SN_OPT_FREQUENCY,    /* struct sn_quantity in hertz: Hz kHz MHz GHz */
+    SN_OPT_AMOUNT,       /* struct sn_quantity, a count: k M G */
+    SN_OPT_COUNT,        /* int: the row's `word` (0) or a count */
+    SN_OPT_AUGMENT       /* char[SN_TEXT_MAX], syntax checked by the room */
 };
 
 /* A field of any type. */
@@ -83,7 +87,7 @@ struct sn_option {
     bool allow_none; /* `none` is a value: the empty field, see above */
     bool allow_percent;
     const struct sn_option_name *names; /* ends with a NULL name */
-    const char *word;                   /* of SN_OPT_COUNT: `auto` */
+    const char *word; /* of SN_OPT_COUNT: `auto`; of a list: the empty one */
     const char *unit; /* shown by `supernet config`, "" for none */
     const char *help; /* one line */
 };

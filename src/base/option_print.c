@@ -64,6 +64,8 @@ size_t sn_option_size(enum sn_option_type type)
     case SN_OPT_AUGMENT:
         return SN_TEXT_MAX;
     case SN_OPT_INT_LIST:
+    case SN_OPT_STEP_LIST:
+    case SN_OPT_DECIMAL_LIST:
         return sizeof(struct sn_int_list);
     case SN_OPT_NAME_LIST:
         return sizeof(struct sn_name_list);
@@ -80,7 +82,8 @@ size_t sn_option_size(enum sn_option_type type)
 void sn_option_set_empty(const struct sn_option *o, union sn_option_value *v)
 {
     memset(v, 0, sizeof *v);
-    if (o->type == SN_OPT_INT_LIST)
+    if (o->type == SN_OPT_INT_LIST || o->type == SN_OPT_STEP_LIST ||
+        o->type == SN_OPT_DECIMAL_LIST)
         v->ints.star = -1;
     if (o->type == SN_OPT_NAME_LIST)
         v->names.star = -1;
@@ -139,16 +142,24 @@ static void print_quantity(const struct sn_option *o,
 }
 
 static void print_list(const struct sn_option *o, const int *value, int count,
-                       int star, char *buf, size_t size)
+                       int star, const struct sn_int_list *range, char *buf,
+                       size_t size)
 {
     struct sn_text t = {0};
+    char decimal[SN_THOUSANDTHS_TEXT];
     for (int i = 0; i < count; i++) {
         const char *comma = i ? ", " : "", *mark = i == star ? "*" : "";
-        if (o->type == SN_OPT_INT_LIST)
-            sn_text_add(&t, "%s%d%s", comma, value[i], mark);
-        else
+        if (o->type == SN_OPT_NAME_LIST)
             sn_text_add(&t, "%s%s%s", comma, name_of(o, value[i]), mark);
+        else if (o->type == SN_OPT_DECIMAL_LIST)
+            sn_text_add(&t, "%s%s%s", comma,
+                        sn_text_thousandths(decimal, value[i]), mark);
+        else
+            sn_text_add(&t, "%s%d%s", comma, value[i], mark);
     }
+    if (range && range->first)
+        sn_text_add(&t, "%s%d..%d", count ? ", " : "", range->first,
+                    range->last);
     snprintf(buf, size, "%s", t.data ? t.data : "");
     sn_text_release(&t);
 }
@@ -184,10 +195,14 @@ static void print_set(const struct sn_option *o, const union sn_option_value *v,
         snprintf(buf, size, "%s", v->text);
         break;
     case SN_OPT_INT_LIST:
-        print_list(o, v->ints.value, v->ints.count, v->ints.star, buf, size);
+    case SN_OPT_STEP_LIST:
+    case SN_OPT_DECIMAL_LIST:
+        print_list(o, v->ints.value, v->ints.count, v->ints.star, &v->ints, buf,
+                   size);
         break;
     case SN_OPT_NAME_LIST:
-        print_list(o, v->names.value, v->names.count, v->names.star, buf, size);
+        print_list(o, v->names.value, v->names.count, v->names.star, NULL, buf,
+                   size);
         break;
     case SN_OPT_TIME:
     case SN_OPT_SIZE:
@@ -208,7 +223,10 @@ static bool is_empty(const struct sn_option *o, const union sn_option_value *v)
     case SN_OPT_AUGMENT:
         return !v->text[0];
     case SN_OPT_INT_LIST:
+    case SN_OPT_DECIMAL_LIST:
         return v->ints.count == 0;
+    case SN_OPT_STEP_LIST:
+        return v->ints.count == 0 && v->ints.first == 0;
     case SN_OPT_NAME_LIST:
         return v->names.count == 0;
     case SN_OPT_TIME:
@@ -231,7 +249,10 @@ void sn_option_print(const struct sn_option *o, const void *base, char *buf,
     union sn_option_value v;
     memcpy(&v, (const char *)base + o->offset, sn_option_size(o->type));
     if (is_empty(o, &v))
-        snprintf(buf, size, "%s", o->allow_none ? "none" : "");
+        snprintf(buf, size, "%s",
+                 o->allow_none ? "none"
+                 : o->word     ? o->word
+                               : "");
     else
         print_set(o, &v, buf, size);
 }
@@ -318,7 +339,13 @@ static void add_expected(struct sn_text *t, const struct sn_option *o)
     case SN_OPT_PATH:
         sn_text_add(t, "a path");
         break;
+    case SN_OPT_DECIMAL_LIST:
+        sn_text_add(t, "numbers%s", range_words(o, range, sizeof range));
+        break;
     case SN_OPT_INT_LIST:
+    case SN_OPT_STEP_LIST:
+        if (o->word)
+            sn_text_add(t, "%s or ", o->word);
         sn_text_add(t, "whole numbers%s", range_words(o, range, sizeof range));
         break;
     case SN_OPT_NAME_LIST:

@@ -251,3 +251,31 @@ const char *sn_text_real(char *buf, size_t size, double value)
     }
     return buf;
 }
+
+const char *sn_text_thousandths(char buf[SN_THOUSANDTHS_TEXT], int value)
+{
+    int n = snprintf(buf, SN_THOUSANDTHS_TEXT, "%d.%03d", value / 1000,
+                     value % 1000);
+    while (buf[n - 1] == '0')
+        buf[--n] = '\0';
+    if (buf[n - 1] == '.')
+        buf[--n] = '\0';
+    return buf;
+}
+
+bool sn_text_read_thousandths(const char *text, int *value)
+{
+    const size_t whole = strspn(text, "0123456789");
+    const size_t point = text[whole] == '.';
+    const size_t part = point ? strspn(text + whole + 1, "0123456789") : 0;
+    if (whole < 1 || whole > 3 || part > 3 || (point && part == 0) ||
+        text[whole + point + part])
+        return false;
+    *value = 0;
+    for (size_t i = 0; i < whole + point + part; i++)
+        if (text[i] != '.')
+            *value = 10 * *value + (text[i] - '0');
+    for (size_t i = part; i < 3; i++)
+        *value *= 10;
+    return true;
+}

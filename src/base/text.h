@@ -59,4 +59,10 @@ const char *sn_text_elapsed(char *buf, size_t size, double seconds);
 /* The shortest decimal that reads back as the same double. */
 const char *sn_text_real(char *buf, size_t size, double value);
 
+/* Thousandths as a decimal in its one spelling, `0.85`, and back: digits, and
+ * a point with up to three more.  False for anything else, or above 1000. */
+enum { SN_THOUSANDTHS_TEXT = 16 };
+const char *sn_text_thousandths(char buf[SN_THOUSANDTHS_TEXT], int value);
+bool sn_text_read_thousandths(const char *text, int *value);
+
 #endif

@@ -132,6 +132,11 @@ static void add_range(struct sn_text *t, const struct check *k)
                     sn_target_name(&k->config.device));
     if (p->stale)
         sn_text_add(t, "%-8s %s\n", "note", sn_job_plan_stale);
+    if (p->searches && p->frames.count > 1)
+        sn_text_add(t,
+                    "%-8s %d, by input, multiplier, output stride and widths; "
+                    "the table is the baseline's\n",
+                    "frames", p->frames.count);
     if (*p->reach)
         sn_text_add(t, "%-8s %s\n", "note", p->reach);
     sn_text_add(t, "%-8s %s, %s MACs, %s params\n", "baseline",
@@ -254,6 +259,7 @@ sn_status sn_cli_check(const struct sn_cli *a, struct sn_error *err)
     sn_split_release(&k->split);
     sn_dataset_release(&k->data);
     sn_job_config_release(&k->config);
+    sn_job_plan_release(&k->plan);
     free(k);
     return rc;
 }

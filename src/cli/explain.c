@@ -12,7 +12,9 @@ static const char *option_text(char *buf, size_t size,
                                const struct sn_explained *e)
 {
     char block[SN_BLOCK_TEXT];
-    if (e->block < 0)
+    if (e->block == -2)
+        snprintf(buf, size, "%s", e->frame);
+    else if (e->block < 0)
         snprintf(buf, size, "%d block%s", e->depth, e->depth > 1 ? "s" : "");
     else
         snprintf(buf, size, "%s", sn_block_text(block, e->option));
@@ -63,7 +65,9 @@ static const char *fate_text(char *buf, size_t size,
 static const char *place_text(char *buf, size_t size,
                               const struct sn_explained *e)
 {
-    if (e->block < 0)
+    if (e->stage < 0)
+        snprintf(buf, size, "net");
+    else if (e->block < 0)
         snprintf(buf, size, "stage.%d", e->stage + 1);
     else
         snprintf(buf, size, "stage.%d.block.%d", e->stage + 1, e->block + 1);

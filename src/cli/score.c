@@ -246,6 +246,7 @@ sn_status sn_cli_score(const struct sn_cli *a, struct sn_error *err)
     sn_split_release(&s->split);
     sn_dataset_release(&s->data);
     sn_job_config_release(&s->config);
+    sn_job_plan_release(&s->plan);
     free(s);
     return rc;
 }

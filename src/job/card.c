@@ -101,10 +101,14 @@ static void add_budget(struct sn_text *out, const struct sn_job_result *r)
 
 void sn_arch_table(const struct sn_arch *arch, struct sn_text *out)
 {
+    char multiplier[SN_THOUSANDTHS_TEXT];
     sn_text_add(out, "%-8s stem %d", "net", arch->stem);
     if (arch->head)
         sn_text_add(out, ", head %d", arch->head);
-    sn_text_add(out, "\n");
+    if (arch->multiplier)
+        sn_text_add(out, ", multiplier %s",
+                    sn_text_thousandths(multiplier, arch->multiplier));
+    sn_text_add(out, ", input %dx%d\n", arch->h, arch->w);
     for (int is = 0; is < arch->n_stages; is++) {
         const struct sn_arch_stage *s = &arch->stage[is];
         sn_text_add(out, "%-8s stage.%-2d  width %-4d stride %d  ", "", is + 1,

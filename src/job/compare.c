@@ -343,6 +343,7 @@ sn_status sn_compare(struct sn_comparison *out,
     rc = compare(c, &made, err);
     sn_dataset_release(&c->data);
     sn_job_config_release(&c->config);
+    sn_job_plan_release(c->plan);
     free(c->plan);
     free(c);
     if (rc == SN_OK)

@@ -100,8 +100,8 @@ static sn_status make_random(struct sn_arch *arch, int number, uint64_t seed,
     for (int io = 0; io < d->total; io++)
         value[io] = sn_rng_normal(rng, (uint32_t)number, SN_MAX_DECISIONS,
                                   (uint64_t)io);
-    return sn_derive(arch, &plan->space, d, &plan->cost, value, &plan->budget,
-                     NULL, err);
+    return sn_frames_derive(arch, &plan->frames, d, value, &plan->budget, NULL,
+                            err);
 }
 
 /* The first budget there is: what the expert looks at. */
@@ -142,8 +142,8 @@ static void add_fusion(struct sn_text *t, const struct sn_arch *base, int is,
               width = m < 1.0 ? scaled(s->width, m, lanes) : s->width;
     const bool fixed = b->op == SN_OP_CONV || (b->op == SN_OP_IBN && b->e == 1);
     const bool fused = b->op == SN_OP_FUSED;
-    sn_text_add(t, "stage.%d.width=%d\nstage.%d.depth=%d\n", n, width, n,
-                s->depth);
+    sn_text_add(t, "stage.%d.width=%d\nstage.%d.depth=%d\nstage.%d.stride=%d\n",
+                n, width, n, s->depth, n, s->stride);
     sn_text_add(t, "stage.%d.op=%s\n", n,
                 fixed   ? sn_block_op_name(b->op)
                 : fused ? "ibn, fused*"
@@ -164,6 +164,11 @@ static void add_search(struct sn_text *t, const struct sn_job_plan *plan,
                        double m, int lanes)
 {
     const int stem = plan->baseline.stem;
+    /* one frame, the baseline's, whatever the config searches */
+    sn_text_add(t,
+                "space.input=%d\nspace.multiplier=1\n"
+                "space.output_stride=auto\n",
+                plan->baseline.h);
     sn_text_add(t, "space.stem=%d\n", m < 1.0 ? scaled(stem, m, lanes) : stem);
     for (int is = 0; is < plan->baseline.n_stages; is++)
         add_fusion(t, &plan->baseline, is, m, lanes);

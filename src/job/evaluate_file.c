@@ -129,8 +129,8 @@ static sn_status evaluate(struct evaluation *v, struct sn_file_eval *e,
     SN_TRY(find_part(&part, v, split, err));
     SN_TRY(take_classes(e, s, err));
     SN_TRY(sn_loader_init(&v->loader, &v->data, part.images, part.index, part.n,
-                          s->batch, s->data.size,
-                          sn_runner_input(&v->runner)->ld, NULL, 0, 0, err));
+                          s->batch, s->arch.h, sn_runner_input(&v->runner)->ld,
+                          NULL, 0, 0, err));
     sn_evaluate_infer(&e->eval, &v->runner.infer, &v->loader, v->runner.labels,
                       e->matrix);
     SN_TRY(sn_loader_status(&v->loader, err));

@@ -3,6 +3,7 @@
 #include "job/explain.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,14 +57,12 @@ static double stage_worth(const struct sn_finished *s,
 
 /* ---- fates ---- */
 
-/* What becomes of the net when it is `other`, which differs in stage is. */
-static void compare(struct sn_explained *e, const struct sn_finished *s,
-                    const struct sn_explanation *x, const struct sn_arch *other)
+/* What becomes of the net when it is `other`, of which e->worth is known. */
+static void judge(struct sn_explained *e, const struct sn_finished *s,
+                  const struct sn_explanation *x, const struct sn_arch *other)
 {
     struct sn_cost cost;
     sn_finished_cost(&cost, s, other);
-    e->worth =
-        stage_worth(s, other, e->stage) - stage_worth(s, &x->arch, e->stage);
     e->latency = cost.seconds - x->cost.seconds;
     e->fate = e->worth < 0.0 ? SN_FATE_WORTH : SN_FATE_TIE;
     for (int i = 0; i < SN_BUDGETS && e->worth >= 0.0; i++) {
@@ -77,6 +76,58 @@ static void compare(struct sn_explained *e, const struct sn_finished *s,
         }
     }
 }
+
+/* The same when it differs in stage e->stage. */
+static void compare(struct sn_explained *e, const struct sn_finished *s,
+                    const struct sn_explanation *x, const struct sn_arch *other)
+{
+    e->worth =
+        stage_worth(s, other, e->stage) - stage_worth(s, &x->arch, e->stage);
+    judge(e, s, x, other);
+}
+
+/* ---- what makes the frame ---- */
+
+/* Option i of a decision, in the place of the net's own. */
+static void explain_frame(struct sn_explanation *x, const struct sn_finished *s,
+                          int id, int i, int *choice)
+{
+    const struct sn_decision *d = &s->decisions.item[id];
+    const int own = choice[id];
+    struct sn_arch other = x->arch;
+    struct sn_frame_dims dims;
+    char option[SN_FRAME_OPTION];
+    struct sn_explained *e = &x->item[x->n++];
+    *e = (struct sn_explained){.stage = d->stage, .block = -2};
+    snprintf(e->frame, sizeof e->frame, "%s %s", sn_frame_word(d->kind),
+             sn_frame_option(option, &s->space, d, i));
+    e->probability = option_value(s, s->probability, id, i);
+    e->value = option_value(s, s->value, id, i);
+    e->worth = e->value - option_value(s, s->value, id, own);
+    choice[id] = i;
+    sn_frame_dims(&dims, &s->space,
+                  sn_frame_of(&s->space, &s->decisions, choice));
+    choice[id] = own;
+    sn_arch_settle(&other, &dims);
+    if (i == own)
+        e->fate = SN_FATE_CHOSEN;
+    else
+        judge(e, s, x, &other);
+    sn_finished_cost(&e->cost, s, &other);
+}
+
+static void explain_frames(struct sn_explanation *x,
+                           const struct sn_finished *s)
+{
+    const struct sn_decisions *d = &s->decisions;
+    int choice[SN_MAX_DECISIONS];
+    sn_frame_choose(&s->space, d, sn_arch_frame(&x->arch, &s->space), choice);
+    for (int id = d->frame; id < d->count; id++)
+        for (int i = 0; i < d->item[id].n; i++)
+            explain_frame(x, s, id, i, choice);
+}
+
+/* ---- stages and blocks ---- */
 
 /* The best option of a block that the net does not have, by worth. */
 static struct sn_block best_block(const struct sn_finished *s, int is, int ib)
@@ -131,7 +182,7 @@ static void explain_option(struct sn_explanation *x,
     *e = (struct sn_explained){.stage = is, .block = ib, .option = b};
     e->probability = block_probability(s, is, ib, b);
     e->value = block_value(s, is, ib, b);
-    e->cost = s->table.block[is][ib][b.op][at.k][at.e];
+    e->cost = s->table->block[is][ib][b.op][at.k][at.e];
     if (ib >= a->depth) {
         e->fate = SN_FATE_ABSENT;
     } else if (memcmp(&a->block[ib], &b, sizeof b) == 0) {
@@ -164,7 +215,7 @@ static void explain_stage(struct sn_explanation *x, const struct sn_finished *s,
 
 static size_t rows_of(const struct sn_space *space)
 {
-    size_t n = 0;
+    size_t n = SN_MAX_CHOICES * (3 + SN_MAX_STAGES);
     for (int is = 0; is < space->n_stages; is++) {
         n += (size_t)space->stage[is].n_depth;
         for (int ib = 0; ib < sn_space_max_depth(space, is); ib++)
@@ -188,6 +239,7 @@ static sn_status explain(struct sn_explanation *x, struct sn_finished *s,
     x->arch = s->found;
     sn_finished_cost(&x->cost, s, &x->arch);
     sn_budget_make(&x->budget, &s->config.budget, &s->baseline_cost);
+    explain_frames(x, s);
     for (int is = 0; is < s->space.n_stages; is++)
         explain_stage(x, s, is);
     return SN_OK;

@@ -16,13 +16,16 @@ typedef enum {
                      * derivation's gap), and not cheaper or not listed first */
 } sn_fate;
 
+enum { SN_EXPLAINED_FRAME = 32 };
 struct sn_explained {
-    int stage, block;       /* from 0; block -1: a depth */
-    int depth;              /* of a depth */
-    struct sn_block option; /* of a block: op, kernel, expansion */
-    double probability;     /* at the end of the search */
-    double value;           /* its worth; a block's are its op's, kernel's and
-                             * expansion's added up */
+    int stage, block; /* from 0; block -1: a depth, -2: what makes the frame,
+                       * with stage -1 that of the whole net */
+    int depth;        /* of a depth */
+    char frame[SN_EXPLAINED_FRAME]; /* `multiplier 0.8` */
+    struct sn_block option;         /* of a block: op, kernel, expansion */
+    double probability;             /* at the end of the search */
+    double value;        /* its worth; a block's are its op's, kernel's and
+                          * expansion's added up */
     struct sn_cost cost; /* its own; of a depth the blocks it adds or drops */
     sn_fate fate;
     double worth, latency; /* what taking it would add to the net's, 0 for
@@ -33,7 +36,8 @@ struct sn_explained {
 
 struct sn_explanation {
     int n;
-    struct sn_explained *item; /* [n] owned: stage by stage, the depths first */
+    struct sn_explained *item; /* [n] owned: what makes the frame, then stage by
+                                * stage, the depths first */
     struct sn_arch arch;       /* the net that was chosen */
     struct sn_cost cost;
     struct sn_budget budget;

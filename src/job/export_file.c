@@ -82,8 +82,8 @@ static sn_status open_pictures(struct exporting *x, struct sn_error *err)
     for (int i = 0; i < PICTURES; i++)
         x->index[i] = i;
     return sn_loader_init(&x->loader, x->set, im, x->index, PICTURES, PICTURES,
-                          s->data.size, sn_runner_input(&x->runner)->ld, NULL,
-                          0, 0, err);
+                          s->arch.h, sn_runner_input(&x->runner)->ld, NULL, 0,
+                          0, err);
 }
 
 /* ---- what the net makes of them ---- */
@@ -148,7 +148,7 @@ static void add_notes(struct sn_export *e, const struct sn_subnet *s, bool raw)
         e->note[e->notes++], SN_EXPORT_NOTE,
         "fit = pad: pictures are scaled down until they fit %dx%d, smaller "
         "ones stay as they are; each stands in the middle, the rest is %s",
-        s->data.size, s->data.size, fill);
+        s->arch.h, s->arch.h, fill);
 }
 
 /* ---- metadata ---- */
@@ -196,7 +196,7 @@ static sn_status make_meta(struct exporting *x, struct sn_error *err)
     add_meta(x, "seed", &t);
     add_channels(x, "mean", s->mean);
     add_channels(x, "deviation", s->deviation);
-    sn_text_add(&t, "%d", s->data.size);
+    sn_text_add(&t, "%d", s->arch.h);
     add_meta(x, "size", &t);
     if (is_fitted(s)) {
         char fit[32];

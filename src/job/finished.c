@@ -32,16 +32,25 @@ static sn_status parse_arch(struct sn_finished *s, const char *text,
                             const char *name, struct sn_error *err)
 {
     SN_TRY(sn_arch_parse(&s->found, text, name, err));
+    if (sn_space_options_curate(&s->config.space, s->config.stage,
+                                s->config.stages))
+        SN_TRY(sn_job_config_follow(&s->config, err));
     SN_TRY(
         sn_job_space(&s->space, &s->config, s->found.c, s->found.classes, err));
     sn_decisions_make(&s->decisions, &s->space);
+    const int frame = sn_arch_frame(&s->found, &s->space);
+    if (frame < 0)
+        return sn_fail(err, SN_ERR_INPUT,
+                       "%s: the net is none of those its config offers", name);
+    SN_TRY(sn_frames_open(&s->frames, &s->space, err));
+    s->table = &s->frames.item[frame].cost;
     return SN_OK;
 }
 
 static sn_status parse_table(struct sn_finished *s, const char *text,
                              const char *name, struct sn_error *err)
 {
-    return sn_cost_table_parse(&s->table, &s->space, text, name, err);
+    return sn_frames_parse(&s->frames, text, name, err);
 }
 
 static sn_status parse_values(struct sn_finished *s, const char *text,
@@ -94,6 +103,7 @@ sn_status sn_finished_open(struct sn_finished *s, const char *run,
 
 void sn_finished_release(struct sn_finished *s)
 {
+    sn_frames_release(&s->frames);
     sn_job_config_release(&s->config);
 }
 
@@ -114,12 +124,14 @@ struct sn_offer_index sn_offer_find(const struct sn_block_space *offer,
 void sn_finished_cost(struct sn_cost *cost, const struct sn_finished *s,
                       const struct sn_arch *arch)
 {
-    *cost = s->table.fixed;
+    const struct sn_cost_table *t =
+        &s->frames.item[sn_arch_frame(arch, &s->space)].cost;
+    *cost = t->fixed;
     for (int is = 0; is < arch->n_stages; is++)
         for (int ib = 0; ib < arch->stage[is].depth; ib++) {
             const struct sn_block b = arch->stage[is].block[ib];
             const struct sn_offer_index at =
                 sn_offer_find(&s->space.stage[is].block[ib], b);
-            sn_cost_add(cost, &s->table.block[is][ib][b.op][at.k][at.e]);
+            sn_cost_add(cost, &t->block[is][ib][b.op][at.k][at.e]);
         }
 }

@@ -8,7 +8,7 @@
 
 #include "job/options.h"
 #include "job/rundir.h"
-#include "search/derive.h"
+#include "search/frames.h"
 
 struct sn_finished {
     struct sn_rundir dir;
@@ -16,12 +16,13 @@ struct sn_finished {
     struct sn_arch found;        /* the run's own net */
     struct sn_space space;
     struct sn_decisions decisions;
-    struct sn_cost_table table;
+    struct sn_frames frames;           /* owned, with their cost tables */
+    const struct sn_cost_table *table; /* of the frame of `found` */
     struct sn_arch baseline;
     struct sn_cost baseline_cost;
     /* of the last epoch of the search, [decisions.total] */
     double value[SN_MAX_OPTIONS], probability[SN_MAX_OPTIONS];
-}; /* about 2 MB: on the heap, please */
+}; /* on the heap, please */
 
 /* SN_ERR_INPUT for a run without a finished search, SN_ERR_MEMORY; what it
  * holds then is released all the same. */

@@ -203,7 +203,7 @@ static sn_status open_logs(struct sn_job *j, struct sn_error *err)
 /* table.csv, and its hash: a run goes on with the costs it began with. */
 static sn_status make_table(struct sn_job *j, struct sn_error *err)
 {
-    char *text = sn_cost_table_text(&j->plan->cost, &j->plan->space);
+    char *text = sn_frames_text(&j->plan->frames);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the cost table");
     const uint64_t hash = sn_hash(SN_HASH_START, text, strlen(text));
@@ -468,6 +468,7 @@ static void close_all(struct sn_job *j)
     sn_split_release(&j->split);
     sn_dataset_release(&j->data);
     sn_job_config_release(&j->config);
+    sn_job_plan_release(j->plan);
     free(j->plan);
     free(j->at);
     free(j);

@@ -95,26 +95,27 @@ static struct sn_unit simple(sn_unit_op op, int cin, int cout, int h, int w,
                             .act = act};
 }
 
-static void add_block(struct session *s, int is, int ib)
+static void add_block(struct session *s, const struct sn_space *space, int is,
+                      int ib)
 {
-    const struct sn_block_space *b = &s->space.stage[is].block[ib];
+    const struct sn_block_space *b = &space->stage[is].block[ib];
     for (int i = 0; i < b->n_op; i++) {
         const struct sn_op_space *of = &b->of[b->op[i]];
         for (int ik = 0; ik < of->n_k; ik++)
             for (int ie = 0; ie < of->n_e; ie++) {
                 const struct sn_block_shape shape = sn_space_block(
-                    &s->space, is, ib, b->op[i], of->k[ik], of->e[ie]);
+                    space, is, ib, b->op[i], of->k[ik], of->e[ie]);
                 const struct sn_unit u =
-                    sn_unit_of_block(&shape, sn_unit_act_of(s->space.act));
+                    sn_unit_of_block(&shape, sn_unit_act_of(space->act));
                 add(s, &u);
             }
     }
 }
 
-/* Stem, every block that a net may have, head, pool, linear layer. */
-static void list_needed(struct session *s)
+/* Stem, every block that a net of the space may have, head, pool, linear layer.
+ */
+static void list_frame(struct session *s, const struct sn_space *sp)
 {
-    const struct sn_space *sp = &s->space;
     const sn_unit_act act = sn_unit_act_of(sp->act);
     struct sn_unit u = simple(SN_UNIT_CONV, sp->c, sp->stem, sp->h, sp->w, 3,
                               sp->stem_stride, act);
@@ -123,7 +124,7 @@ static void list_needed(struct session *s)
     add(s, &u);
     for (int is = 0; is < sp->n_stages; is++) {
         for (int ib = 0; ib < sn_space_max_depth(sp, is); ib++)
-            add_block(s, is, ib);
+            add_block(s, sp, is, ib);
         h = sn_strided(h, sp->stage[is].stride);
         w = sn_strided(w, sp->stage[is].stride);
         c = sp->stage[is].width;
@@ -137,6 +138,16 @@ static void list_needed(struct session *s)
     add(s, &u);
     u = simple(SN_UNIT_FC, c, sp->classes, 1, 1, 1, 1, SN_UNIT_LINEAR);
     add(s, &u);
+}
+
+/* Those of every frame. */
+static void list_needed(struct session *s)
+{
+    struct sn_space frame = s->space;
+    for (int i = 0; i < sn_space_frames(&s->space); i++) {
+        sn_space_settle(&frame, i);
+        list_frame(s, &frame);
+    }
     s->needed = s->n;
 }
 
@@ -188,14 +199,23 @@ static bool is_block(const struct session *s, int i)
     return u->mid > 0 || (i > 0 && u->op == SN_UNIT_CONV && u->k > 1);
 }
 
+/* Of what is needed, which has one. */
+static const struct sn_unit *last_of(const struct session *s, sn_unit_op op)
+{
+    int i = s->needed - 1;
+    while (s->unit[i].op != op)
+        i--;
+    return &s->unit[i];
+}
+
 static void list_sample(struct session *s)
 {
     int blocks[UNITS], n = 0;
     for (int i = 0; i < s->needed; i++)
         if (is_block(s, i))
             blocks[n++] = i;
-    const struct sn_unit conv = s->unit[0], pool = s->unit[s->needed - 2],
-                         linear = s->unit[s->needed - 1];
+    const struct sn_unit conv = s->unit[0], pool = *last_of(s, SN_UNIT_GAP),
+                         linear = *last_of(s, SN_UNIT_FC);
     const struct sn_unit *head = &s->unit[s->needed - 3];
     for (int i = 0; i < SIMPLE; i++) {
         struct sn_unit u = conv;

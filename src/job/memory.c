@@ -30,14 +30,16 @@ static size_t loader_bytes(const struct sn_job_plan *p,
 static double weight_bytes(const struct sn_job_plan *p)
 {
     const struct sn_space *s = &p->space;
-    double params = p->searches ? p->cost.fixed.params : p->only_cost.params;
+    const struct sn_cost_table *cost =
+        &p->frames.item[sn_space_largest(s)].cost;
+    double params = p->searches ? cost->fixed.params : p->only_cost.params;
     for (int is = 0; p->searches && is < s->n_stages; is++)
         for (int ib = 0; ib < sn_space_max_depth(s, is); ib++) {
             const struct sn_block_space *b = &s->stage[is].block[ib];
             for (int i = 0; i < b->n_op; i++) {
                 const struct sn_op_space *of = &b->of[b->op[i]];
                 params +=
-                    p->cost.block[is][ib][b->op[i]][of->n_k - 1][of->n_e - 1]
+                    cost->block[is][ib][b->op[i]][of->n_k - 1][of->n_e - 1]
                         .params;
             }
         }
@@ -69,21 +71,23 @@ struct counting {
     size_t weights;
 };
 
+/* `only`: one net that stands alone; NULL: the search and its largest net. */
 static sn_status counting_open(struct counting *c, const struct sn_job_plan *p,
                                const struct sn_job_config *config,
+                               const struct sn_arch *only,
                                const struct sn_kernels *k, int threads,
                                struct sn_error *err)
 {
     struct sn_space alone;
-    c->largest = p->only;
     c->mode = NULL;
-    if (p->searches) {
+    if (only) {
+        c->largest = *only;
+        sn_arch_space(&alone, only);
+    } else {
         sn_supernet_hungriest(&c->largest, &p->space);
         c->mode = sn_search_mode_of(sn_search_trains(&config->search));
-    } else {
-        sn_arch_space(&alone, &p->only);
     }
-    SN_TRY(sn_supernet_init(&c->net, p->searches ? &p->space : &alone,
+    SN_TRY(sn_supernet_init(&c->net, only ? &alone : &p->space,
                             config->run.seed, err));
     c->weights = c->net.params.arena.size;
     const sn_status rc = sn_graph_init(&c->graph, k, threads, err);
@@ -142,6 +146,31 @@ static size_t find_limit(const struct sn_job_plan *p,
     return has < allowed ? has : allowed;
 }
 
+/* Rules narrow the space, not the baseline, which may then need more. */
+static sn_status count_baseline(struct sn_job_plan *p,
+                                const struct sn_job_config *c,
+                                const struct sn_kernels *k, int threads,
+                                struct sn_error *err)
+{
+    const int final = sn_job_group(c, c->train.batch);
+    struct counting n;
+    struct sn_kept kept;
+    if (!p->searches || c->baseline.train == SN_BASELINE_COST_ONLY ||
+        sn_arch_in_space(&p->baseline, &p->space, NULL) == SN_OK)
+        return SN_OK;
+    SN_TRY(counting_open(&n, p, c, &p->baseline, k, threads, err));
+    const size_t bytes = count(&n, false, final, &kept);
+    const int fits_it = fitting(&n, p, false, final);
+    if (bytes > p->final_bytes) {
+        p->final_bytes = bytes;
+        p->final_kept = kept;
+    }
+    if (fits_it < p->fits_final)
+        p->fits_final = fits_it;
+    counting_close(&n);
+    return SN_OK;
+}
+
 sn_status sn_job_plan_memory(struct sn_job_plan *p,
                              const struct sn_job_config *c,
                              const struct sn_dataset *data,
@@ -165,14 +194,15 @@ sn_status sn_job_plan_memory(struct sn_job_plan *p,
         p->fits_search = p->fits_final = 0;
         return SN_OK;
     }
-    SN_TRY(counting_open(&n, p, c, k, threads, err));
+    SN_TRY(counting_open(&n, p, c, p->searches ? NULL : &p->only, k, threads,
+                         err));
     if (p->searches)
         p->search_bytes = count(&n, true, search, &p->search_kept);
     p->final_bytes = count(&n, false, final, &p->final_kept);
     p->fits_search = p->searches ? fitting(&n, p, true, search) : search;
     p->fits_final = fitting(&n, p, false, final);
     counting_close(&n);
-    return SN_OK;
+    return count_baseline(p, c, k, threads, err);
 }
 
 static size_t work_bytes(const struct sn_job_plan *p)

@@ -234,8 +234,10 @@ static sn_status check_all(const struct sn_job_config *c, struct sn_error *err)
     /* channels and classes come with the images; no fault of [space] depends
      * on them */
     const sn_status made = sn_space_from_options(
-        space, &c->space, c->stage, c->stages, c->block, c->data.size,
-        c->data.size, 3, 2, space_fault, &f);
+        space, &c->space, c->stage, c->stages, c->block,
+        &(struct sn_space_frame){
+            .h = c->data.size, .w = c->data.size, .c = 3, .classes = 2},
+        space_fault, &f);
     if (made == SN_OK)
         check_kernels(c, space, &f);
     free(space);
@@ -351,15 +353,28 @@ sn_status sn_job_data(struct sn_dataset *data, const struct sn_job_config *c,
     return rc;
 }
 
+/* Channels the target computes at once, before it is read as well where that is
+ * known; else 0. */
+static int lanes_of(const struct sn_job_config *c)
+{
+    enum { CPU_LANES = 16 };
+    return c->target.kind == SN_TARGET_CPU ? CPU_LANES
+                                           : sn_target_lanes(&c->device);
+}
+
 sn_status sn_job_space(struct sn_space *space, const struct sn_job_config *c,
                        int channels, int classes, struct sn_error *err)
 {
     struct faults f = {.source = c->source, .err = err};
     if (err)
         err->text[0] = '\0';
+    const struct sn_space_frame around = {.h = c->data.size,
+                                          .w = c->data.size,
+                                          .c = channels,
+                                          .classes = classes,
+                                          .lanes = lanes_of(c)};
     return sn_space_from_options(space, &c->space, c->stage, c->stages,
-                                 c->block, c->data.size, c->data.size, channels,
-                                 classes, space_fault, &f);
+                                 c->block, &around, space_fault, &f);
 }
 
 void sn_job_config_release(struct sn_job_config *c)

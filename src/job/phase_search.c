@@ -54,6 +54,7 @@ static struct sn_search_setup setup_of(struct search *s, const struct sn_job *j)
                                    o->lr_warmup),
         .options = o,
         .cost = &j->plan->cost,
+        .frames = &j->plan->frames,
         .target = sn_job_plan_target(j->plan),
         .seed = j->config.run.seed};
 }
@@ -95,10 +96,11 @@ static sn_status log_values(struct sn_job *j, const struct sn_searcher *s,
                             int epoch, struct sn_error *err)
 {
     const struct sn_job_plan *plan = j->plan;
-    double p[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS];
+    double p[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS], slope[SN_MAX_OPTIONS];
     s->mode->values(s, p, value);
-    char *text = sn_values_text(&plan->space, &plan->decisions, &plan->cost,
-                                epoch, p, value);
+    sn_frames_slopes(&plan->frames, &plan->decisions, p, slope);
+    char *text =
+        sn_values_text(&plan->space, &plan->decisions, epoch, p, value, slope);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the option values");
     sn_status rc = SN_OK;
@@ -167,8 +169,8 @@ static sn_status derive(struct sn_job *j, const struct search *s,
     const struct sn_job_plan *p = j->plan;
     double probability[SN_MAX_OPTIONS], value[SN_MAX_OPTIONS];
     s->searcher.mode->values(&s->searcher, probability, value);
-    SN_TRY(sn_derive(&j->at->arch, &p->space, &p->decisions, &p->cost, value,
-                     &p->budget, NULL, err));
+    SN_TRY(sn_frames_derive(&j->at->arch, &p->frames, &p->decisions, value,
+                            &p->budget, NULL, err));
     j->at->has_arch = true;
     tell_stage(j);
     return sn_supernet_save(&j->dir, &s->net, err);

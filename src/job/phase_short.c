@@ -62,7 +62,10 @@ static bool has_values(const struct sn_job *j)
 
 static int list_length(const struct sn_job *j)
 {
-    return j->split.n_val > 0 ? j->config.search.short_list : 1;
+    /* nets of several frames are told apart by values alone */
+    return j->split.n_val > 0 && j->plan->frames.count == 1
+               ? j->config.search.short_list
+               : 1;
 }
 
 static int most_measured(const struct sn_job *j)
@@ -273,9 +276,10 @@ static sn_status log_values(struct short_list *s, int n, struct sn_error *err)
         for (int i = 0; i < x->n; i++)
             share[i] = met > 0.0 ? share[i] / met : 1.0 / x->n;
     }
-    char *text =
-        sn_values_text(&p->space, d, &p->cost, s->j->config.search.epochs + 1,
-                       s->share, s->value);
+    double slope[SN_MAX_OPTIONS];
+    sn_frames_slopes(&p->frames, d, s->share, slope);
+    char *text = sn_values_text(&p->space, d, s->j->config.search.epochs + 1,
+                                s->share, s->value, slope);
     if (!text)
         return sn_fail(err, SN_ERR_MEMORY, "no memory for the option values");
     const sn_status rc =

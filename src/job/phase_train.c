@@ -27,12 +27,14 @@ static int group_of(const struct sn_job *j)
     return sn_job_group(&j->config, j->config.train.batch);
 }
 
+/* For a net that reads x. */
 static sn_status open_plain(struct sn_loader *l, struct sn_job *j,
                             const struct sn_images *images, const int *index,
-                            int n, int step, struct sn_error *err)
+                            int n, const struct sn_tensor *x,
+                            struct sn_error *err)
 {
-    return sn_loader_init(l, &j->data, images, index, n, group_of(j),
-                          j->config.data.size, step, NULL, 0, 0, err);
+    return sn_loader_init(l, &j->data, images, index, n, group_of(j), x->h,
+                          x->ld, NULL, 0, 0, err);
 }
 
 static sn_status open_loaders(struct training *t, struct sn_job *j,
@@ -40,7 +42,8 @@ static sn_status open_loaders(struct training *t, struct sn_job *j,
 {
     const struct sn_job_config *c = &j->config;
     const struct sn_split *s = &j->split;
-    const int step = sn_graph_first(&t->graph)->ld, n = j->data.test.n;
+    const struct sn_tensor *x = sn_graph_first(&t->graph);
+    const int n = j->data.test.n;
     struct sn_augment augment;
     SN_TRY(sn_augment_parse(&augment, c->data.augment, err));
     t->every = malloc((size_t)n * sizeof *t->every);
@@ -50,12 +53,12 @@ static sn_status open_loaders(struct training *t, struct sn_job *j,
     for (int i = 0; i < n; i++)
         t->every[i] = i;
     SN_TRY(sn_loader_init(&t->loader, &j->data, &j->data.train, s->full,
-                          s->n_full, group_of(j), c->data.size, step, &augment,
-                          1, c->run.seed, err));
-    SN_TRY(open_plain(&t->plain, j, &j->data.train, s->full, s->n_full, step,
-                      err));
-    SN_TRY(open_plain(&t->val, j, &j->data.train, s->val, s->n_val, step, err));
-    return open_plain(&t->test, j, &j->data.test, t->every, n, step, err);
+                          s->n_full, group_of(j), x->h, x->ld, &augment, 1,
+                          c->run.seed, err));
+    SN_TRY(
+        open_plain(&t->plain, j, &j->data.train, s->full, s->n_full, x, err));
+    SN_TRY(open_plain(&t->val, j, &j->data.train, s->val, s->n_val, x, err));
+    return open_plain(&t->test, j, &j->data.test, t->every, n, x, err);
 }
 
 /* Takes the supernet's weights, where the config says so and it has them. */

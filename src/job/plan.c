@@ -18,8 +18,11 @@ static sn_status take_only(struct sn_job_plan *p, const struct sn_job_config *c,
     const struct sn_space *s = &p->space;
     p->only = c->has_arch ? c->arch : p->baseline;
     const struct sn_arch *a = &p->only;
-    if (a->h != s->h || a->w != s->w || a->c != s->c ||
-        a->classes != s->classes)
+    bool side = false;
+    for (int i = 0; i < p->frames.count; i++)
+        side |= a->h == p->frames.item[i].space.h &&
+                a->w == p->frames.item[i].space.w;
+    if (!side || a->c != s->c || a->classes != s->classes)
         return sn_fail(err, SN_ERR_CONFIG,
                        "%s: the net is for %dx%dx%d images of %d classes, the "
                        "data has %dx%dx%d of %d",
@@ -27,6 +30,38 @@ static sn_status take_only(struct sn_job_plan *p, const struct sn_job_config *c,
                        s->c, s->classes);
     sn_arch_cost(&p->only_cost, a, &c->device);
     return SN_OK;
+}
+
+/* Prices all frames; the baseline's is what the plan shows. */
+static sn_status price(struct sn_job_plan *p, const struct sn_job_config *c,
+                       struct sn_error *err)
+{
+    const struct sn_space *s = &p->space;
+    if (p->searches && sn_space_frames(s) > 1 &&
+        c->search.mode != SN_SEARCH_PATH) {
+        if (err)
+            err->text[0] = '\0';
+        return sn_config_fault(c->source, err, "search", "mode",
+                               "only single-path searches input sizes, "
+                               "multipliers, output strides and widths; "
+                               "expected it, or one of each");
+    }
+    if (sn_space_frames(s) > 1) {
+        SN_TRY(sn_frames_make(&p->frames, s, &c->device, err));
+    } else {
+        SN_TRY(sn_frames_open(&p->frames, s, err));
+        SN_TRY(sn_cost_table_get(&p->frames.item[0].cost, s, &c->device,
+                                 &p->cached, err));
+    }
+    p->cost = p->frames.item[sn_arch_frame(&p->baseline, s)].cost;
+    sn_frames_range(&p->frames, SN_BUDGET_LATENCY, &p->lowest, &p->highest);
+    return SN_OK;
+}
+
+void sn_job_plan_release(struct sn_job_plan *p)
+{
+    if (p)
+        sn_frames_release(&p->frames);
 }
 
 sn_status sn_job_plan_costs(struct sn_job_plan *p,
@@ -37,15 +72,13 @@ sn_status sn_job_plan_costs(struct sn_job_plan *p,
     SN_TRY(sn_job_space(&p->space, c, channels, classes, err));
     sn_decisions_make(&p->decisions, &p->space);
     SN_TRY(sn_space_reach(p->reach, &p->space, &c->device, err));
-    SN_TRY(sn_cost_table_get(&p->cost, &p->space, &c->device, &p->cached, err));
     p->stale =
         c->device.estimator && *sn_estimator_kernels(c->device.estimator) &&
         strcmp(sn_estimator_kernels(c->device.estimator), sn_kernels_sum()) !=
             0;
     sn_arch_baseline(&p->baseline, &p->space);
+    SN_TRY(price(p, c, err));
     sn_arch_cost(&p->baseline_cost, &p->baseline, &c->device);
-    sn_cost_range(&p->cost, &p->space, SN_BUDGET_LATENCY, &p->lowest,
-                  &p->highest);
     sn_budget_make(&p->budget, &c->budget, &p->baseline_cost);
     return take_only(p, c, err);
 }
@@ -117,8 +150,8 @@ sn_status sn_job_plan_feasible(const struct sn_job_plan *p,
     struct sn_arch some;
     if (!p->searches || !sn_budget_any(&p->budget))
         return SN_OK;
-    const sn_status rc = sn_derive(&some, &p->space, &p->decisions, &p->cost,
-                                   NULL, &p->budget, NULL, err);
+    const sn_status rc = sn_frames_derive(&some, &p->frames, &p->decisions,
+                                          NULL, &p->budget, NULL, err);
     if (rc != SN_ERR_INFEASIBLE)
         return rc;
     struct sn_text base = {0};

@@ -6,13 +6,14 @@
 
 #include "job/options.h"
 #include "nn/graph.h"
-#include "search/derive.h"
+#include "search/frames.h"
 #include "search/reach.h"
 
 struct sn_job_plan {
     struct sn_space space;
     struct sn_decisions decisions;
-    struct sn_cost_table cost; /* of every option */
+    struct sn_frames frames;   /* owned: what every option costs in each */
+    struct sn_cost_table cost; /* in the baseline's */
     bool searches;             /* else one net is trained */
     struct sn_arch baseline;   /* the starred options */
     struct sn_cost baseline_cost;
@@ -44,6 +45,8 @@ struct sn_job_plan {
 sn_status sn_job_plan_costs(struct sn_job_plan *p,
                             const struct sn_job_config *c, int channels,
                             int classes, struct sn_error *err);
+
+void sn_job_plan_release(struct sn_job_plan *p);
 
 /* Whether every part of the images fills a batch.  SN_ERR_CONFIG, all faults at
  * their place in the config. */

@@ -45,7 +45,9 @@ static sn_status run_pass(struct prediction *p, int first, int n,
     const struct sn_subnet *s = &p->runner.subnet;
     const struct sn_pictures *list = p->ask->pictures;
     const struct sn_tensor *x = sn_runner_input(&p->runner);
-    const struct sn_picture_input in = {.data = &s->data,
+    struct sn_data_options data = s->data;
+    data.size = x->h; /* a net's input may be smaller than its images were */
+    const struct sn_picture_input in = {.data = &data,
                                         .set = p->set,
                                         .channels = s->arch.c,
                                         .pixel_step = x->ld};

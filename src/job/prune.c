@@ -7,6 +7,7 @@
  * it in every net, and without such options every net is within it (METHOD
  * 2.2).  Nothing is left to be tilted or penalised. */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,14 +57,17 @@ static sn_status apply(struct sn_job *j, const char *rules, bool *applied,
                    sn_job_plan_feasible(p, &why) == SN_OK;
         struct sn_job_config old = j->config;
         if (*applied) {
+            struct sn_job_plan before = *j->plan;
             j->config = *c;
             *j->plan = *p;
+            *p = before;
             *c = old;
         }
         sn_job_config_release(c);
     }
     free(lines);
     free(c);
+    sn_job_plan_release(p);
     free(p);
     return rc;
 }
@@ -98,6 +102,18 @@ static int add_patterns(struct sn_text *t, const struct sn_op_space *of,
     return left;
 }
 
+/* Peak activations of an option, where they are least. */
+static double least_peak(const struct sn_job_plan *p, int is, int ib,
+                         sn_block_op op, int ik, int ie)
+{
+    double least = INFINITY;
+    for (int i = 0; i < p->frames.count; i++)
+        least =
+            fmin(least,
+                 p->frames.item[i].cost.block[is][ib][op][ik][ie].activations);
+    return least;
+}
+
 /* What of a block is over the budget of peak activations; gives how many
  * combinations are not. */
 static int add_block(struct sn_text *t, const struct sn_job_plan *p, int is,
@@ -112,7 +128,7 @@ static int add_block(struct sn_text *t, const struct sn_job_plan *p, int is,
         for (int ik = 0; ik < of->n_k; ik++)
             for (int ie = 0; ie < of->n_e; ie++)
                 over[ik][ie] = !sn_op_offers(of, ik, ie) ||
-                               p->cost.block[is][ib][op][ik][ie].activations >
+                               least_peak(p, is, ib, op, ik, ie) >
                                    p->budget.limit[SN_BUDGET_ACTIVATIONS];
         left += add_patterns(t, of, sn_block_op_name(op), over);
     }

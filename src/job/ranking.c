@@ -122,6 +122,10 @@ sn_status sn_rank_nets(struct sn_ranking *r, const struct sn_ranking_request *q,
 {
     const double start = sn_clock_seconds();
     *r = (struct sn_ranking){0};
+    if (q->plan->frames.count > 1)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "scores rank nets of one input size, multiplier, output "
+                       "stride and width a stage; expected one of each");
     struct ranking ranking = {.ask = q, .out = r};
     sn_status rc = open_ranking(&ranking, err);
     for (int i = 0; rc == SN_OK && i < ranking.n; i++)

@@ -80,8 +80,8 @@ static sn_status derive_one(const struct sn_finished *s,
     r->seed = s->config.run.seed;
     r->searched = r->has_baseline = true;
     SN_TRY(make_budget(&r->budget, s, q, latency, &r->baseline.cost, err));
-    SN_TRY(sn_derive(&r->net.arch, &s->space, &s->decisions, &s->table,
-                     s->value, &r->budget, d, err));
+    SN_TRY(sn_frames_derive(&r->net.arch, &s->frames, &s->decisions, s->value,
+                            &r->budget, d, err));
     sn_finished_cost(&r->net.cost, s, &r->net.arch);
     return SN_OK;
 }
@@ -228,8 +228,9 @@ static sn_status reprice(struct sn_finished *s, struct sn_rederived *r,
     sn_status rc = sn_arch_reach(r->reach, &s->baseline, &t, err);
     if (rc == SN_OK)
         rc = sn_space_reach(r->reach, &s->space, &t, err);
+    sn_frames_release(&s->frames);
     if (rc == SN_OK)
-        rc = sn_cost_table_make(&s->table, &s->space, &t, err);
+        rc = sn_frames_make(&s->frames, &s->space, &t, err);
     if (rc == SN_OK)
         sn_arch_cost(&s->baseline_cost, &s->baseline, &t);
     sn_target_release(&t);

@@ -66,6 +66,10 @@ static sn_status draw_nets(struct ranking *r, struct sn_error *err)
                                             &p->budget,
                                             r->run->config.run.seed};
     int choice[SN_MAX_DECISIONS];
+    if (p->frames.count > 1)
+        return sn_fail(err, SN_ERR_CONFIG,
+                       "--tau ranks nets of one input size, multiplier, output "
+                       "stride and width a stage; the run has several");
     for (int i = 0; i < TRIES * r->ask->nets && r->out->n < r->ask->nets; i++) {
         struct sn_tau_net *net = &r->out->net[r->out->n];
         struct sn_cost cost;

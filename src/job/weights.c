@@ -409,7 +409,7 @@ static sn_status read_meta(struct sn_subnet *s, const struct sn_tensor_file *f,
     SN_TRY(read_classes(s, f, err));
     SN_TRY(read_data(s, f, err));
     SN_TRY(read_print(s, f, err));
-    if (s->arch.h != s->data.size || s->arch.w != s->data.size)
+    if (s->arch.h > s->data.size || s->arch.w != s->arch.h)
         return sn_fail(err, SN_ERR_INPUT,
                        "%s: data: size is %d, the net's input %dx%d", f->path,
                        s->data.size, s->arch.h, s->arch.w);

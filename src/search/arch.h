@@ -15,12 +15,16 @@ struct sn_arch_stage {
 
 struct sn_arch {
     int h, w, c, classes;
+    int multiplier; /* that made its widths, thousandths; 0: 1 */
     sn_act act;
     int stem, stem_stride;
     int n_stages;
     struct sn_arch_stage stage[SN_MAX_STAGES];
     int head; /* 0: absent */
 };
+
+/* Gives the arch another frame, its blocks as they are. */
+void sn_arch_settle(struct sn_arch *arch, const struct sn_frame_dims *f);
 
 /* The unsearched net of a space: its starred options. */
 void sn_arch_baseline(struct sn_arch *arch, const struct sn_space *space);
@@ -32,6 +36,13 @@ void sn_arch_choose(struct sn_arch *arch, const struct sn_space *space,
 /* The space that offers just this arch: a net that stands alone is the
  * supernet of a space with one option everywhere. */
 void sn_arch_space(struct sn_space *space, const struct sn_arch *arch);
+
+/* A block of the arch: its shape for one choice, whatever stands there. */
+struct sn_block_shape sn_arch_block(const struct sn_arch *arch, int stage,
+                                    int ib, struct sn_block block);
+
+/* The frame of the space that the arch is in; -1: none. */
+int sn_arch_frame(const struct sn_arch *arch, const struct sn_space *space);
 
 /* Whether the space offers the arch; a reason in *err (SN_ERR_CONFIG) if not.
  */

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Product of all strides: at most SN_MAX_STRIDE ^ (1 + SN_MAX_STAGES). */
 static long long output_stride(const struct sn_arch *arch)
 {
@@ -66,13 +68,17 @@ char *sn_arch_text(const struct sn_arch *arch)
 {
     enum { LINE = 64, LINES = 8 + SN_MAX_STAGES * (1 + SN_MAX_DEPTH) };
     struct writer out = {.buf = malloc(LINE * LINES), .size = LINE * LINES};
+    char multiplier[SN_THOUSANDTHS_TEXT];
     if (!out.buf)
         return NULL;
     SN_CHECK(sn_act_name(arch->act));
     put(&out, "supernet-arch 1\n");
     put(&out, "input = %dx%dx%d\n", arch->h, arch->w, arch->c);
     put(&out, "classes = %d\n", arch->classes);
-    put(&out, "multiplier = 1\noutput_stride = %lld\n", output_stride(arch));
+    put(&out, "multiplier = %s\n",
+        sn_text_thousandths(multiplier,
+                            arch->multiplier ? arch->multiplier : 1000));
+    put(&out, "output_stride = %lld\n", output_stride(arch));
     put(&out, "act = %s\n", sn_act_name(arch->act));
     put(&out, "stem = %d k3 s%d\n", arch->stem, arch->stem_stride);
     put_stages(&out, arch);
@@ -227,6 +233,25 @@ static sn_status read_act(struct reader *in, struct sn_arch *arch)
     return unexpected(in, "`act = relu`, `act = relu6` or `act = hswish`");
 }
 
+/* A decimal in its one spelling. */
+static bool take_multiplier(struct reader *in, struct sn_arch *arch)
+{
+    char word[SN_THOUSANDTHS_TEXT], again[SN_THOUSANDTHS_TEXT];
+    const size_t n = strcspn(in->at, "\n");
+    int m;
+    if (n >= sizeof word)
+        return false;
+    memcpy(word, in->at, n);
+    word[n] = '\0';
+    if (!sn_text_read_thousandths(word, &m) || m < SN_LEAST_MULTIPLIER ||
+        m > SN_MAX_MULTIPLIER ||
+        strcmp(sn_text_thousandths(again, m), word) != 0)
+        return false;
+    arch->multiplier = m == 1000 ? 0 : m;
+    in->at += n;
+    return true;
+}
+
 /* The lines in front of the first stage. */
 static sn_status read_frame(struct reader *in, struct sn_arch *arch,
                             long long *stride)
@@ -239,8 +264,9 @@ static sn_status read_frame(struct reader *in, struct sn_arch *arch,
     if (!(take_key(in, "classes") &&
           take_int(in, 2, SN_MAX_CLASSES, &arch->classes) && end_line(in)))
         return unexpected(in, "`classes = N` with N in 2..%d", SN_MAX_CLASSES);
-    if (!(take_key(in, "multiplier") && take(in, "1") && end_line(in)))
-        return unexpected(in, "`multiplier = 1`");
+    if (!(take_key(in, "multiplier") && take_multiplier(in, arch) &&
+          end_line(in)))
+        return unexpected(in, "`multiplier = M` with M in 0.01..4, as in 0.75");
     if (!(take_key(in, "output_stride") &&
           take_number(in, 1, stride_max, stride) && end_line(in)))
         return unexpected(in,

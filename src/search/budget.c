@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "search/frames.h"
+
 static const double target_share = 0.6; /* of the search: T' has become T */
 enum { SWEEPS = 8, BISECTIONS = 50, DOUBLINGS = 60 };
 
@@ -109,9 +111,12 @@ static double tilt_block(const struct tilt *t, int is, int ib, double mu,
     return softmax(p + first, x, b->n_op);
 }
 
-/* q of a mu, per second; returns E_q[LAT]. */
-static double tilted(const struct tilt *t, double mu, double *p)
+/* q of a mu, per second; returns E_q[LAT].  *log_z may be asked for with NULL.
+ */
+static double tilted_z(const struct tilt *t, double mu, double *p,
+                       double *log_z)
 {
+    double sum = -mu * t->cost->fixed.seconds;
     for (int is = 0; is < t->space->n_stages; is++) {
         const struct sn_stage_space *s = &t->space->stage[is];
         const int first = t->d->item[t->d->depth[is]].first;
@@ -121,9 +126,28 @@ static double tilted(const struct tilt *t, double mu, double *p)
                 blocks += tilt_block(t, is, ib, mu, p);
             x[i] = t->log_p[first + i] + blocks;
         }
-        softmax(p + first, x, s->n_depth);
+        sum += softmax(p + first, x, s->n_depth);
     }
+    if (log_z)
+        *log_z = sum;
     return sn_expected_latency(t->cost, t->space, t->d, p, NULL);
+}
+
+static double tilted(const struct tilt *t, double mu, double *p)
+{
+    return tilted_z(t, mu, p, NULL);
+}
+
+/* log softmax of every decision. */
+static void log_softmax(const struct sn_decisions *d, const double *logit,
+                        double *p, double *log_p)
+{
+    for (int id = 0; id < d->count; id++) {
+        const struct sn_decision *x = &d->item[id];
+        const double sum = softmax(p + x->first, logit + x->first, x->n);
+        for (int io = x->first; io < x->first + x->n; io++)
+            log_p[io] = logit[io] - sum;
+    }
 }
 
 void sn_budget_tilt(const struct sn_cost_table *cost,
@@ -138,12 +162,7 @@ void sn_budget_tilt(const struct sn_cost_table *cost,
     if (target <= 0.0 || isinf(target) ||
         sn_expected_latency(cost, space, d, p, NULL) <= target)
         return;
-    for (int id = 0; id < d->count; id++) {
-        const struct sn_decision *x = &d->item[id];
-        const double sum = softmax(p + x->first, logit + x->first, x->n);
-        for (int io = x->first; io < x->first + x->n; io++)
-            log_p[io] = logit[io] - sum;
-    }
+    log_softmax(d, logit, p, log_p);
     for (int i = 0; i < DOUBLINGS && tilted(&t, high / target, p) > target; i++)
         high *= 2.0;
     for (int i = 0; i < BISECTIONS; i++) {
@@ -156,4 +175,84 @@ void sn_budget_tilt(const struct sn_cost_table *cost,
     tilted(&t, high / target, p);
     if (mu)
         *mu = high;
+}
+
+/* ---- several frames ---- */
+
+void sn_budget_frame(const struct sn_cost_table *cost,
+                     const struct sn_space *space, const struct sn_decisions *d,
+                     const double *logit, double target, double mu, double *p)
+{
+    double log_p[SN_MAX_OPTIONS];
+    const struct tilt t = {cost, space, d, log_p, target};
+    log_softmax(d, logit, p, log_p);
+    if (mu > 0.0)
+        tilted(&t, mu / target, p);
+}
+
+struct mixture {
+    const struct sn_frames *f;
+    const struct sn_decisions *d;
+    const double *log_p;
+    double log_share[SN_MAX_FRAMES]; /* of the logits */
+    double *p;                       /* [total] of one frame at a time */
+};
+
+/* Shares of a mu, per second; returns E_q[LAT]. */
+static double mix(const struct mixture *m, double mu, double *share)
+{
+    double expected[SN_MAX_FRAMES], x[SN_MAX_FRAMES] = {0}, sum = 0.0;
+    for (int i = 0; i < m->f->count; i++) {
+        const struct sn_frame *at = &m->f->item[i];
+        const struct tilt t = {&at->cost, &at->space, m->d, m->log_p, 0.0};
+        expected[i] = tilted_z(&t, mu, m->p, &x[i]);
+        x[i] += m->log_share[i];
+    }
+    softmax(share, x, m->f->count);
+    for (int i = 0; i < m->f->count; i++)
+        sum += share[i] * expected[i];
+    return sum;
+}
+
+/* The mu that keeps the target, in units of 1 / target. */
+static double solve(const struct mixture *m, double target, double *share)
+{
+    double low = 0.0, high = 1.0;
+    if (target <= 0.0 || isinf(target) || mix(m, 0.0, share) <= target)
+        return 0.0;
+    for (int i = 0; i < DOUBLINGS && mix(m, high / target, share) > target; i++)
+        high *= 2.0;
+    for (int i = 0; i < BISECTIONS; i++) {
+        const double middle = 0.5 * (low + high);
+        if (mix(m, middle / target, share) > target)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high;
+}
+
+void sn_budget_tilt_frames(const struct sn_frames *f,
+                           const struct sn_decisions *d, const double *logit,
+                           double target, double *p, double *share, double *mu)
+{
+    double log_p[SN_MAX_OPTIONS], here[SN_MAX_OPTIONS];
+    struct mixture m = {f, d, log_p, {0}, here};
+    log_softmax(d, logit, p, log_p);
+    sn_frames_share(f, d, p, m.log_share);
+    for (int i = 0; i < f->count; i++)
+        m.log_share[i] = log(fmax(m.log_share[i], 1e-300));
+    *mu = solve(&m, target, share);
+    mix(&m, *mu > 0.0 ? *mu / target : 0.0, share);
+    for (int io = 0; io < d->total; io++)
+        p[io] = 0.0;
+    for (int i = 0; i < f->count; i++) {
+        const struct sn_frame *at = &f->item[i];
+        sn_budget_frame(&at->cost, &at->space, d, logit, target, *mu, here);
+        for (int id = 0; id < d->frame; id++)
+            for (int io = 0; io < d->item[id].n; io++)
+                p[d->item[id].first + io] +=
+                    share[i] * here[d->item[id].first + io];
+    }
+    sn_frames_marginals(f, d, share, p);
 }

@@ -39,6 +39,21 @@ void sn_budget_tilt(const struct sn_cost_table *cost,
                     const struct sn_space *space, const struct sn_decisions *d,
                     const double *logit, double target, double *p, double *mu);
 
+struct sn_frames;
+
+/* The same over several frames: q(frame) ~ p(frame) * Z(frame), and inside each
+ * the distribution above, all of one mu.  share [frames] is overwritten; p with
+ * the averages over frames. */
+void sn_budget_tilt_frames(const struct sn_frames *f,
+                           const struct sn_decisions *d, const double *logit,
+                           double target, double *p, double *share, double *mu);
+
+/* The distribution of one frame at a mu: p [total], but for what makes the
+ * frame. */
+void sn_budget_frame(const struct sn_cost_table *cost,
+                     const struct sn_space *space, const struct sn_decisions *d,
+                     const double *logit, double target, double mu, double *p);
+
 /* tau [total] of a distribution; returns E[LAT]. */
 double sn_budget_slopes(const struct sn_cost_table *cost,
                         const struct sn_space *space,

@@ -124,6 +124,9 @@ const char *sn_option_pattern(char buf[SN_OPTION_TEXT],
         snprintf(buf, SN_OPTION_TEXT, "%s e%d", op,
                  s->block[x->block].of[x->op].e[i]);
         break;
+    default: /* no rule narrows what makes frames */
+        SN_CHECK(!"a decision of a stage or block");
+        break;
     }
     return buf;
 }

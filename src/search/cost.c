@@ -77,6 +77,14 @@ sn_status sn_cost_table_make(struct sn_cost_table *t,
                              struct sn_error *err)
 {
     memset(t, 0, sizeof *t);
+    return sn_cost_table_price(t, space, target, err);
+}
+
+sn_status sn_cost_table_price(struct sn_cost_table *t,
+                              const struct sn_space *space,
+                              const struct sn_target *target,
+                              struct sn_error *err)
+{
     frame_cost(&t->fixed, target, space);
     if (!usable(&t->fixed))
         return sn_fail(err, SN_ERR_NUMERIC,

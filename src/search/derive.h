@@ -26,6 +26,12 @@ sn_status sn_cost_table_make(struct sn_cost_table *t,
                              const struct sn_target *target,
                              struct sn_error *err);
 
+/* The same into a table whose entries are all 0. */
+sn_status sn_cost_table_price(struct sn_cost_table *t,
+                              const struct sn_space *space,
+                              const struct sn_target *target,
+                              struct sn_error *err);
+
 /* Cost of one net: sums of seconds, macs, params, weights; the peak of live
  * activations is exact (maximum over the operators of the whole net).  Seconds
  * are added in the order of sn_derive, so they are its very sum. */

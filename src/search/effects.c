@@ -205,8 +205,10 @@ static double option_cost(const struct sn_cost_table *t,
         return block_cost(t, space, x->stage, x->block, (int)x->op, i, -1);
     case SN_DECIDE_E:
         return block_cost(t, space, x->stage, x->block, (int)x->op, -1, i);
+    default: /* one table is of one frame */
+        SN_CHECK(!"a decision of a stage or block");
+        return 0.0;
     }
-    return 0.0;
 }
 
 void sn_option_costs(double *cost, const struct sn_cost_table *t,

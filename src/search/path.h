@@ -23,9 +23,13 @@
  *   alpha_i -= kappa / (updates * sigma) * A_i
  *
  * sigma the root mean square of A, so that an option one sigma better than its
- * rivals ends kappa = 6 nats ahead, whatever the scale of the loss. */
+ * rivals ends kappa = 6 nats ahead, whatever the scale of the loss.
+ *
+ * What makes the frame (space.h) is drawn first, the rest inside it.  There D
+ * is had directly: the same subnet on the same images, one option further. */
 
 #include "search/budget.h"
+#include "search/frames.h"
 #include "search/probe.h"
 
 struct sn_path_state {
@@ -41,7 +45,8 @@ struct sn_path {
     const struct sn_space *space; /* borrowed, as are the next two */
     const struct sn_decisions *d;
     const struct sn_cost_table *cost;
-    double target;       /* T, seconds; 0: no budget */
+    const struct sn_frames *frames; /* borrowed; NULL: one, of that cost */
+    double target;                  /* T, seconds; 0: no budget */
     double start_target; /* E[LAT] of the uniform p, where T' begins */
     long warmup_updates, total_updates; /* planned architecture steps */
     uint64_t seed;
@@ -55,11 +60,15 @@ void sn_path_init(struct sn_path *c, const struct sn_space *space,
                   const struct sn_cost_table *cost, double target,
                   uint64_t seed);
 
+/* For a space of several frames, behind init: what they cost.  Borrowed. */
+void sn_path_frames(struct sn_path *c, const struct sn_frames *frames);
+
 /* What a step is drawn from. */
 struct sn_path_odds {
-    double p[SN_MAX_OPTIONS]; /* the tilted logits */
-    double target;            /* T', seconds; 0: no budget */
-    double expected;          /* E_p[LAT] */
+    double p[SN_MAX_OPTIONS];    /* the tilted logits; over all frames */
+    double share[SN_MAX_FRAMES]; /* of each frame, where there are several */
+    double target;               /* T', seconds; 0: no budget */
+    double expected;             /* E_p[LAT] */
     double mu;
     double explore; /* share of the uniform distribution that is mixed in */
     double largest; /* probability of a large net instead */
@@ -71,10 +80,10 @@ void sn_path_odds(const struct sn_path *c, double done, double after,
                   struct sn_path_odds *odds);
 
 /* The subnet of a weight step: an option for every decision, drawn from the
- * odds; now and then the largest net, its ops as they are drawn, shrunk step by
- * step where most latency is saved until it costs 2.5 T' at most, or is as
- * small as its ops let it be.  choice
- * [count] is overwritten.  `draw` counts draws of the run. */
+ * odds, none that rules bar together; now and then the largest net, its ops as
+ * they are drawn, shrunk step by step where most latency is saved until it
+ * costs 2.5 T' at most, or is as small as its ops let it be.  choice [count] is
+ * overwritten.  `draw` counts draws of the run. */
 void sn_path_draw(const struct sn_path *c, const struct sn_path_odds *odds,
                   uint32_t draw, bool may_be_large, int *choice);
 
@@ -85,10 +94,19 @@ void sn_path_draw(const struct sn_path *c, const struct sn_path_odds *odds,
 int sn_path_ask(const struct sn_path *c, const int *choice, uint32_t draw,
                 struct sn_probe *probe);
 
+/* Another frame for the subnet of an architecture step, one option further in
+ * one of its decisions: other [count] is overwritten, probe->slope is to be the
+ * loss there less the loss of `choice`.  False where there is one frame. */
+bool sn_path_flip(const struct sn_path *c, const int *choice, uint32_t draw,
+                  struct sn_probe *probe, int *other);
+
 /* Takes up the answers of one architecture step; unless `frozen` (warm-up) the
  * logits move. */
 void sn_path_update(struct sn_path *c, const struct sn_probe *probe, int n,
                     const double *p, bool frozen);
+
+/* The tilted logits at the end of the search: p [total]. */
+void sn_path_end(const struct sn_path *c, double *p);
 
 /* v = -A under the distribution p; value [total]. */
 void sn_path_values(const struct sn_path *c, const double *p, double *value);

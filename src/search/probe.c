@@ -11,7 +11,7 @@ bool sn_decision_met(const struct sn_space *space, const struct sn_decisions *d,
                      const int *choice, int id)
 {
     const struct sn_decision *x = &d->item[id];
-    if (x->kind == SN_DECIDE_DEPTH)
+    if (x->kind == SN_DECIDE_DEPTH || sn_decides_frame(x))
         return true;
     const struct sn_stage_space *s = &space->stage[x->stage];
     if (x->block >= s->depth[choice[d->depth[x->stage]]])
@@ -27,6 +27,7 @@ struct site {
     const struct sn_op_space *of; /* k and e: offers of the op */
     const struct sn_op_ids *ids;  /* the same */
     struct sn_block block;        /* k and e: as it is chosen */
+    int cin, cout;                /* of the block as it is */
 };
 
 /* Block ib of the choice, with option io of its ops. */
@@ -40,7 +41,8 @@ static struct sn_block block_of(const struct sn_supernet *sn, const int *choice,
                              b->of[op].e[choice[d->e[is][ib][op]]]};
 }
 
-static struct site site_of(const struct sn_supernet *sn, const int *choice,
+static struct site site_of(const struct sn_supernet *sn,
+                           const struct sn_arch *arch, const int *choice,
                            int id)
 {
     const struct sn_decision *d = &sn->decisions.item[id];
@@ -51,13 +53,17 @@ static struct site site_of(const struct sn_supernet *sn, const int *choice,
     s.ids = &sn->block[d->stage][d->block][d->op];
     s.block = block_of(sn, choice, d->stage, d->block,
                        choice[sn->decisions.op[d->stage][d->block]]);
+    const struct sn_block_shape b =
+        sn_arch_block(arch, d->stage, d->block, s.block);
+    s.cin = b.cin;
+    s.cout = b.cout;
     return s;
 }
 
 /* Channels of an expansion of the op. */
 static int channels(const struct site *s, int e)
 {
-    return s->ids->mid / s->of->e[s->of->n_e - 1] * e;
+    return s->cin * e;
 }
 
 /* ---- branches ---- */
@@ -65,6 +71,7 @@ static int channels(const struct site *s, int e)
 struct listed {
     struct sn_supernet *sn;
     struct sn_graph *g;
+    const struct sn_arch *arch;
     const int *choice;
     const struct sn_listing *l;
 };
@@ -72,7 +79,7 @@ struct listed {
 /* e up: the channels that join, as a block of their own. */
 static void branch_e(const struct listed *b, struct sn_probe *p)
 {
-    const struct site s = site_of(b->sn, b->choice, p->decision);
+    const struct site s = site_of(b->sn, b->arch, b->choice, p->decision);
     const struct sn_block_tensors *t = &b->l->of[s.d->stage][s.d->block];
     const int first = channels(&s, s.of->e[p->from]);
     const struct sn_block wider = {s.block.op, s.block.k, s.of->e[p->to]};
@@ -80,7 +87,7 @@ static void branch_e(const struct listed *b, struct sn_probe *p)
         first, channels(&s, s.of->e[p->to]) - first, true};
     sn_graph_branch(b->g, t->y);
     struct sn_tensor *end = sn_supernet_add_op(
-        b->sn, b->g, s.d->stage, s.d->block, t->in, &wider, &group);
+        b->sn, b->g, b->arch, s.d->stage, s.d->block, t->in, &wider, &group);
     sn_graph_branch_end(b->g, SN_BRANCH_BESIDE, end, &p->slope);
 }
 
@@ -92,20 +99,20 @@ static void branch_op(const struct listed *b, struct sn_probe *p)
         block_of(b->sn, b->choice, d->stage, d->block, p->to);
     const struct sn_channels all = {0, 0, false};
     sn_graph_branch(b->g, t->y);
-    struct sn_tensor *end = sn_supernet_add_op(b->sn, b->g, d->stage, d->block,
-                                               t->in, &other, &all);
+    struct sn_tensor *end = sn_supernet_add_op(b->sn, b->g, b->arch, d->stage,
+                                               d->block, t->in, &other, &all);
     sn_graph_branch_end(b->g, SN_BRANCH_INSTEAD, end, &p->slope);
 }
 
 /* The same op with another kernel. */
 static void branch_k(const struct listed *b, struct sn_probe *p)
 {
-    const struct site s = site_of(b->sn, b->choice, p->decision);
+    const struct site s = site_of(b->sn, b->arch, b->choice, p->decision);
     const struct sn_block_tensors *t = &b->l->of[s.d->stage][s.d->block];
     const struct sn_block other = {s.block.op, s.of->k[p->to], s.block.e};
     const struct sn_channels all = {0, 0, false};
     sn_graph_branch(b->g, t->y);
-    struct sn_tensor *end = sn_supernet_add_op(b->sn, b->g, s.d->stage,
+    struct sn_tensor *end = sn_supernet_add_op(b->sn, b->g, b->arch, s.d->stage,
                                                s.d->block, t->in, &other, &all);
     sn_graph_branch_end(b->g, SN_BRANCH_INSTEAD, end, &p->slope);
 }
@@ -114,7 +121,7 @@ static void branch_k(const struct listed *b, struct sn_probe *p)
 static void branch_depth(const struct listed *b, struct sn_probe *p)
 {
     const struct sn_decisions *d = &b->sn->decisions;
-    const struct site s = site_of(b->sn, b->choice, p->decision);
+    const struct site s = site_of(b->sn, b->arch, b->choice, p->decision);
     const int is = s.d->stage;
     const int now = s.stage->depth[p->from], then = s.stage->depth[p->to];
     const struct sn_channels all = {0, 0, false};
@@ -126,8 +133,8 @@ static void branch_depth(const struct listed *b, struct sn_probe *p)
         const struct sn_block block =
             block_of(b->sn, b->choice, is, ib, b->choice[d->op[is][ib]]);
         struct sn_tensor *y =
-            sn_supernet_add_op(b->sn, b->g, is, ib, x, &block, &all);
-        x = sn_supernet_add_residual(b->sn, b->g, is, ib, x, y);
+            sn_supernet_add_op(b->sn, b->g, b->arch, is, ib, x, &block, &all);
+        x = sn_supernet_add_residual(b->g, b->arch, is, ib, x, y);
     }
     sn_graph_branch_end(b->g, SN_BRANCH_INSTEAD, x, &p->slope);
 }
@@ -148,6 +155,12 @@ static void add_branch(const struct listed *b, struct sn_probe *p)
     case SN_DECIDE_K: /* of an IBN it is a part of the layer itself */
         if (b->sn->decisions.item[p->decision].op != SN_OP_IBN)
             branch_k(b, p);
+        break;
+    case SN_DECIDE_INPUT: /* of the whole net */
+    case SN_DECIDE_MULTIPLIER:
+    case SN_DECIDE_OUTPUT_STRIDE:
+    case SN_DECIDE_WIDTH:
+        SN_CHECK(!"a question that a branch answers");
         break;
     }
 }
@@ -174,7 +187,7 @@ void sn_supernet_build_probed(struct sn_supernet *sn, struct sn_graph *g,
             l.held[d->stage][arch.stage[d->stage].depth - 1] = true;
     }
     sn_supernet_list(sn, g, &arch, batch, smoothing, &l);
-    const struct listed b = {sn, g, choice, &l};
+    const struct listed b = {sn, g, &arch, choice, &l};
     for (int i = 0; i < n; i++)
         add_branch(&b, &probe[i]);
 }
@@ -182,8 +195,9 @@ void sn_supernet_build_probed(struct sn_supernet *sn, struct sn_graph *g,
 /* ---- the most memory ---- */
 
 /* Every op at its largest, in a branch of its own: they share one place. */
-static void branch_ops(struct sn_supernet *sn, struct sn_graph *g, int is,
-                       int ib, const struct sn_block_tensors *t)
+static void branch_ops(struct sn_supernet *sn, struct sn_graph *g,
+                       const struct sn_arch *arch, int is, int ib,
+                       const struct sn_block_tensors *t)
 {
     const struct sn_block_space *b = &sn->space.stage[is].block[ib];
     const struct sn_channels all = {0, 0, false};
@@ -193,7 +207,7 @@ static void branch_ops(struct sn_supernet *sn, struct sn_graph *g, int is,
                                          of->e[of->n_e - 1]};
         sn_graph_branch(g, t->y);
         struct sn_tensor *end =
-            sn_supernet_add_op(sn, g, is, ib, t->in, &largest, &all);
+            sn_supernet_add_op(sn, g, arch, is, ib, t->in, &largest, &all);
         sn_graph_branch_end(g, SN_BRANCH_STANDS, end, NULL);
     }
 }
@@ -218,7 +232,7 @@ void sn_supernet_build_most(struct sn_supernet *sn, struct sn_graph *g,
     sn_supernet_list(sn, g, &arch, batch, smoothing, &l);
     for (int is = 0; is < arch.n_stages; is++)
         for (int ib = 0; ib < arch.stage[is].depth; ib++)
-            branch_ops(sn, g, is, ib, &l.of[is][ib]);
+            branch_ops(sn, g, &arch, is, ib, &l.of[is][ib]);
 }
 
 /* ---- what gradients answer ---- */
@@ -241,7 +255,7 @@ static double leave_e(const struct sn_supernet *sn, const struct site *s,
 {
     const struct sn_weight w = sn_params_weight(&sn->params, s->ids->project);
     const int first = channels(s, s->of->e[p->to]);
-    return -along(w, first, channels(s, s->of->e[p->from]) - first, w.ld);
+    return -along(w, first, channels(s, s->of->e[p->from]) - first, s->cout);
 }
 
 /* The outer taps of the active channels: k_from x k_from without the centre
@@ -265,9 +279,11 @@ static double leave_k(const struct sn_supernet *sn, const struct site *s,
 void sn_supernet_read_probes(const struct sn_supernet *sn, const int *choice,
                              struct sn_probe *probe, int n)
 {
+    struct sn_arch arch;
+    sn_arch_choose(&arch, &sn->space, &sn->decisions, choice);
     for (int i = 0; i < n; i++) {
         struct sn_probe *p = &probe[i];
-        const struct site s = site_of(sn, choice, p->decision);
+        const struct site s = site_of(sn, &arch, choice, p->decision);
         if (p->to > p->from)
             continue;
         if (s.d->kind == SN_DECIDE_E)

@@ -30,7 +30,8 @@ struct sn_probe {
     double slope; /* dL/du at `from` */
 };
 
-enum { SN_MAX_PROBES = SN_MAX_STAGES * (2 + 3 * SN_MAX_DEPTH) };
+/* and one for a frame */
+enum { SN_MAX_PROBES = SN_MAX_STAGES * (2 + 3 * SN_MAX_DEPTH) + 1 };
 
 /* Whether the subnet meets the decision: its block is there, its op chosen. */
 bool sn_decision_met(const struct sn_space *space, const struct sn_decisions *d,

@@ -33,16 +33,17 @@ struct sn_channels {
     bool raw;
 };
 
-/* Adds one op of a block to the graph: its layer `what` (`ibn`, `fused`). */
+/* Adds one op of a block to the graph, in extents of the arch. */
 struct sn_tensor *sn_supernet_add_op(struct sn_supernet *sn, struct sn_graph *g,
-                                     int is, int ib, struct sn_tensor *x,
+                                     const struct sn_arch *arch, int is, int ib,
+                                     struct sn_tensor *x,
                                      const struct sn_block *block,
                                      const struct sn_channels *channels);
 
 /* x + y, or y where shapes do not allow it. */
-struct sn_tensor *sn_supernet_add_residual(struct sn_supernet *sn,
-                                           struct sn_graph *g, int is, int ib,
-                                           struct sn_tensor *x,
+struct sn_tensor *sn_supernet_add_residual(struct sn_graph *g,
+                                           const struct sn_arch *arch, int is,
+                                           int ib, struct sn_tensor *x,
                                            struct sn_tensor *y);
 
 #endif

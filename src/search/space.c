@@ -2,6 +2,10 @@
 
 #include "search/space.h"
 
+#include <stdio.h>
+
+#include "base/text.h"
+
 const char *sn_block_op_name(sn_block_op op)
 {
     static const char *const names[SN_OP_COUNT] = {"ibn", "fused", "conv"};
@@ -63,6 +67,172 @@ static void add_block(struct sn_decisions *d, const struct sn_block_space *b,
     }
 }
 
+/* ---- frames ---- */
+
+/* The lists in the order of a frame's digits, the first counting most. */
+static int factor(const struct sn_space *space, int i,
+                  struct sn_decision *decision)
+{
+    const struct sn_frame_space *f = &space->frame;
+    const int n[] = {f->n_input, f->n_multiplier, f->n_output_stride};
+    static const sn_decision_kind kind[] = {
+        SN_DECIDE_INPUT, SN_DECIDE_MULTIPLIER, SN_DECIDE_OUTPUT_STRIDE};
+    const bool whole = i < 3;
+    if (decision)
+        *decision =
+            (struct sn_decision){.kind = whole ? kind[i] : SN_DECIDE_WIDTH,
+                                 .stage = whole ? -1 : i - 3,
+                                 .block = -1};
+    const int options = whole ? n[i] : f->n_width[i - 3];
+    return options > 0 ? options : 1;
+}
+
+static int factors(const struct sn_space *space)
+{
+    return 3 + space->n_stages;
+}
+
+int sn_space_frames(const struct sn_space *space)
+{
+    double frames = 1.0; /* whatever the lists hold, before it is refused */
+    for (int i = 0; i < factors(space); i++)
+        frames *= factor(space, i, NULL);
+    return frames <= SN_MAX_FRAMES ? (int)frames : SN_MAX_FRAMES + 1;
+}
+
+/* The option of every factor. */
+static void digits_of(const struct sn_space *space, int frame, int *digit)
+{
+    for (int i = factors(space) - 1; i >= 0; i--) {
+        const int n = factor(space, i, NULL);
+        digit[i] = frame % n;
+        frame /= n;
+    }
+}
+
+/* w' = max(P, P*floor(w*m/P + 1/2)); as it stands for a multiplier of 1. */
+static int scaled(const struct sn_frame_space *f, int width, int multiplier)
+{
+    if (multiplier == 0 || multiplier == 1000)
+        return width;
+    const int step = f->step > 0 ? f->step : 1, unit = 1000 * step;
+    const long long w = ((long long)width * multiplier + unit / 2) / unit;
+    const long long most = SN_MAX_WIDTH;
+    return w < 1 ? step : (int)(w * step < most ? w * step : most);
+}
+
+void sn_frame_dims(struct sn_frame_dims *out, const struct sn_space *space,
+                   int frame)
+{
+    const struct sn_frame_space *f = &space->frame;
+    int digit[3 + SN_MAX_STAGES];
+    digits_of(space, frame, digit);
+    *out = (struct sn_frame_dims){.h = space->h,
+                                  .w = space->w,
+                                  .stem = space->stem,
+                                  .multiplier = space->multiplier};
+    if (f->n_input > 0)
+        out->h = out->w = f->input[digit[0]];
+    if (f->n_multiplier > 0) {
+        const int m = f->multiplier[digit[1]];
+        out->multiplier = m == 1000 ? 0 : m;
+        out->stem = scaled(f, f->stem, m);
+    }
+    const int bound = f->n_output_stride > 0 ? f->output_stride[digit[2]] : 0;
+    int total = space->stem_stride;
+    for (int is = 0; is < space->n_stages; is++) {
+        const int stride = bound ? f->stride[is] : space->stage[is].stride;
+        const int *width = f->n_width[is] ? &f->width[is][digit[3 + is]]
+                                          : &space->stage[is].width;
+        out->width[is] = *width;
+        if (f->n_width[is] > 0 && f->n_multiplier > 0)
+            out->width[is] = scaled(f, *width, f->multiplier[digit[1]]);
+        out->stride[is] = bound && total * stride > bound ? 1 : stride;
+        total *= out->stride[is];
+    }
+}
+
+void sn_space_settle(struct sn_space *space, int frame)
+{
+    struct sn_frame_dims f;
+    sn_frame_dims(&f, space, frame);
+    space->h = f.h;
+    space->w = f.w;
+    space->stem = f.stem;
+    space->multiplier = f.multiplier;
+    for (int is = 0; is < space->n_stages; is++) {
+        space->stage[is].width = f.width[is];
+        space->stage[is].stride = f.stride[is];
+    }
+}
+
+int sn_space_largest(const struct sn_space *space)
+{
+    int frame = 0;
+    for (int i = 0; i < factors(space); i++) {
+        struct sn_decision d;
+        const int n = factor(space, i, &d);
+        /* the least bound on down-sampling leaves the largest tensors */
+        frame = frame * n + (d.kind == SN_DECIDE_OUTPUT_STRIDE ? 0 : n - 1);
+    }
+    return frame;
+}
+
+int sn_frame_of(const struct sn_space *space, const struct sn_decisions *d,
+                const int *choice)
+{
+    int frame = 0, id = d->frame;
+    for (int i = 0; i < factors(space); i++) {
+        const int n = factor(space, i, NULL);
+        frame = frame * n + (n > 1 ? choice[id++] : 0);
+    }
+    return frame;
+}
+
+void sn_frame_choose(const struct sn_space *space, const struct sn_decisions *d,
+                     int frame, int *choice)
+{
+    int digit[3 + SN_MAX_STAGES], id = d->frame;
+    digits_of(space, frame, digit);
+    for (int i = 0; i < factors(space); i++)
+        if (factor(space, i, NULL) > 1)
+            choice[id++] = digit[i];
+}
+
+static void add_frames(struct sn_decisions *d, const struct sn_space *space)
+{
+    d->frame = d->count;
+    for (int i = 0; i < factors(space); i++) {
+        struct sn_decision x;
+        const int n = factor(space, i, &x);
+        if (n > 1)
+            add_decision(d, x.kind, x.stage, x.block, SN_OP_IBN, n);
+    }
+}
+
+const char *sn_frame_word(sn_decision_kind kind)
+{
+    static const char *const words[] = {"input", "multiplier", "output_stride",
+                                        "width"};
+    return words[kind - SN_DECIDE_INPUT];
+}
+
+const char *sn_frame_option(char buf[SN_FRAME_OPTION],
+                            const struct sn_space *space,
+                            const struct sn_decision *d, int i)
+{
+    const struct sn_frame_space *f = &space->frame;
+    if (d->kind == SN_DECIDE_MULTIPLIER)
+        return sn_text_thousandths(buf, f->multiplier[i]);
+    snprintf(buf, SN_FRAME_OPTION, "%d",
+             d->kind == SN_DECIDE_INPUT           ? f->input[i]
+             : d->kind == SN_DECIDE_OUTPUT_STRIDE ? f->output_stride[i]
+                                                  : f->width[d->stage][i]);
+    return buf;
+}
+
+/* ---- all decisions ---- */
+
 void sn_decisions_make(struct sn_decisions *d, const struct sn_space *space)
 {
     SN_CHECK(space->n_stages >= 1 && space->n_stages <= SN_MAX_STAGES);
@@ -75,6 +245,7 @@ void sn_decisions_make(struct sn_decisions *d, const struct sn_space *space)
         for (int ib = 0; ib < blocks; ib++)
             add_block(d, &s->block[ib], is, ib);
     }
+    add_frames(d, space);
 }
 
 struct sn_block_shape sn_space_block(const struct sn_space *space, int stage,
@@ -113,7 +284,7 @@ static double block_size(const struct sn_block_space *b)
 
 double sn_space_size(const struct sn_space *space)
 {
-    double size = 1.0;
+    double size = sn_space_frames(space);
     for (int is = 0; is < space->n_stages; is++) {
         const struct sn_stage_space *s = &space->stage[is];
         double nets = 0.0, blocks = 1.0; /* blocks: nets of the first ib */

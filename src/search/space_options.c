@@ -21,6 +21,43 @@ static const struct sn_option_name ops[] = {
 #define STAGE(name) offsetof(struct sn_stage_options, name)
 
 static const struct sn_option space_rows[] = {
+    {.key = "input",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(input),
+     .fallback = "none",
+     .min = 1,
+     .max = SN_MAX_SIDE,
+     .allow_none = true,
+     .unit = "pixels",
+     .help = "sides of the net's input, searched by single-path; none: [data] "
+             "size"},
+    {.key = "multiplier",
+     .type = SN_OPT_DECIMAL_LIST,
+     .offset = SPACE(multiplier),
+     .fallback = "1",
+     .min = SN_LEAST_MULTIPLIER / 1000.0,
+     .max = SN_MAX_MULTIPLIER / 1000.0,
+     .unit = "",
+     .help = "factors on the widths of stem and stages, searched by "
+             "single-path"},
+    {.key = "output_stride",
+     .type = SN_OPT_INT_LIST,
+     .offset = SPACE(output_stride),
+     .fallback = "auto",
+     .min = 1,
+     .max = SN_MAX_SIDE,
+     .word = "auto",
+     .unit = "pixels",
+     .help = "most down-sampling, searched by single-path: stages beyond it "
+             "run at stride 1; auto: all strides"},
+    {.key = "curate",
+     .type = SN_OPT_BOOL,
+     .offset = SPACE(curate),
+     .fallback = "yes",
+     .min = 1,
+     .unit = "",
+     .help = "yes: ranges of widths and multiplied widths are multiples of "
+             "what the target computes at once; no: of 4"},
     {.key = "stem",
      .type = SN_OPT_INT,
      .offset = SPACE(stem),
@@ -133,12 +170,13 @@ const struct sn_option_table sn_space_options = {
 
 static const struct sn_option stage_rows[] = {
     {.key = "width",
-     .type = SN_OPT_INT,
+     .type = SN_OPT_STEP_LIST,
      .offset = STAGE(width),
      .min = 1,
      .max = SN_MAX_WIDTH,
      .unit = "channels",
-     .help = "output channels of the stage's blocks"},
+     .help = "output channels of the stage's blocks; several are searched by "
+             "single-path"},
     {.key = "depth",
      .type = SN_OPT_INT_LIST,
      .offset = STAGE(depth),
@@ -294,7 +332,7 @@ struct builder {
     const struct sn_space_options *space;
     sn_space_fault_fn *fault;
     void *ctx;
-    int faults;
+    int faults, lanes;
     /* a list of [space] is used by many stages and told of once */
     const struct sn_int_list *told[2 * (1 + SN_OP_COUNT)];
     int n_told;
@@ -485,7 +523,6 @@ static void add_stage(struct builder *b, struct sn_stage_space *s,
 {
     char section[24];
     snprintf(section, sizeof section, "stage.%d", number);
-    s->width = stage->width;
     s->stride = stage->stride;
     if (stage->depth.count > SN_MAX_CHOICES) {
         report(b, section, "depth",
@@ -498,6 +535,150 @@ static void add_stage(struct builder *b, struct sn_stage_space *s,
     add_ops(b, &offer, stage, section);
     for (int ib = 0; ib < s->depth[s->n_depth - 1]; ib++)
         s->block[ib] = offer;
+}
+
+/* ---- frames ---- */
+
+/* Channels that widths are multiples of where nobody wrote them out. */
+static int width_step(const struct builder *b)
+{
+    enum { FREE_STEP = 4 };
+    return b->space->curate ? b->lanes : FREE_STEP;
+}
+
+/* The list with its range in steps.  False where that comes to too much or to
+ * nothing, which is told. */
+static bool step_range(struct builder *b, struct sn_int_list *out,
+                       const struct sn_int_list *list, const char *section)
+{
+    const int step = width_step(b);
+    *out = *list;
+    if (list->first == 0)
+        return true;
+    if (step == 0) {
+        out->value[0] = out->count ? out->value[0] : list->first;
+        out->count += out->count == 0;
+        return true;
+    }
+    const int count = out->count;
+    for (int w = (list->first + step - 1) / step * step; w <= list->last;
+         w += step) {
+        bool there = false;
+        for (int i = 0; i < out->count; i++)
+            there |= out->value[i] == w;
+        if (!there && out->count < SN_LIST_MAX)
+            out->value[out->count++] = w;
+    }
+    if (out->count > count || count > 0)
+        return true;
+    report(b, section, "width", "no multiple of %d lies in %d..%d", step,
+           list->first, list->last);
+    return false;
+}
+
+/* A list of frames' options, ascending; *star is the baseline's, the largest
+ * where none is starred. */
+static int frame_list(struct builder *b, int *out, int *star,
+                      const struct sn_int_list *list, const char *section,
+                      const char *key)
+{
+    *star = 0;
+    if (list->count > SN_MAX_CHOICES) {
+        report(b, section, key, "%d are offered; expected at most %d",
+               list->count, SN_MAX_CHOICES);
+        return 0;
+    }
+    return list->count ? sort_list(out, star, list, true) : 0;
+}
+
+static void add_frame_lists(struct builder *b, struct sn_space *s,
+                            const struct sn_stage_options *stages, int *star)
+{
+    const struct sn_space_options *o = b->space;
+    struct sn_frame_space *f = &s->frame;
+    char section[24];
+    f->stem = s->stem;
+    f->step = width_step(b);
+    f->n_input = frame_list(b, f->input, &star[0], &o->input, "space", "input");
+    f->n_multiplier = frame_list(b, f->multiplier, &star[1], &o->multiplier,
+                                 "space", "multiplier");
+    f->n_output_stride =
+        frame_list(b, f->output_stride, &star[2], &o->output_stride, "space",
+                   "output_stride");
+    for (int is = 0; is < s->n_stages; is++) {
+        struct sn_int_list list;
+        snprintf(section, sizeof section, "stage.%d", is + 1);
+        f->stride[is] = s->stage[is].stride;
+        if (step_range(b, &list, &stages[is].width, section))
+            f->n_width[is] = frame_list(b, f->width[is], &star[3 + is], &list,
+                                        section, "width");
+    }
+}
+
+static void check_frames(struct builder *b, const struct sn_space *s)
+{
+    const struct sn_frame_space *f = &s->frame;
+    if (f->n_input > 0 && f->input[f->n_input - 1] > s->h)
+        report(b, "space", "input",
+               "input %d is more than the %d pixels of the images; expected "
+               "[data] size = %d",
+               f->input[f->n_input - 1], s->h, f->input[f->n_input - 1]);
+    if (f->n_output_stride > 0 && f->output_stride[0] < s->stem_stride)
+        report(b, "space", "output_stride",
+               "output stride %d is less than the stem's %d",
+               f->output_stride[0], s->stem_stride);
+    if (sn_space_frames(s) > SN_MAX_FRAMES)
+        report(b, "space", NULL,
+               "input, multiplier, output_stride and widths make more than %d "
+               "frames; expected fewer",
+               SN_MAX_FRAMES);
+}
+
+static int place_in(const int *list, int n, int value)
+{
+    for (int i = 0; i < n; i++)
+        if (list[i] == value)
+            return i;
+    return 0;
+}
+
+/* The frame of the stars. */
+static int star_frame(const struct sn_space *s, const int *star)
+{
+    const struct sn_frame_space *f = &s->frame;
+    const int *const list[] = {f->input, f->multiplier, f->output_stride};
+    const int n[] = {f->n_input, f->n_multiplier, f->n_output_stride};
+    int frame = 0;
+    for (int i = 0; i < 3; i++)
+        frame = frame * (n[i] ? n[i] : 1) + place_in(list[i], n[i], star[i]);
+    for (int is = 0; is < s->n_stages; is++)
+        frame = frame * (f->n_width[is] ? f->n_width[is] : 1) +
+                place_in(f->width[is], f->n_width[is], star[3 + is]);
+    return frame;
+}
+
+/* Lists what frames are made of and settles the space on the baseline's. */
+static void add_frames(struct builder *b, struct sn_space *s,
+                       const struct sn_stage_options *stages)
+{
+    int star[3 + SN_MAX_STAGES];
+    const int before = b->faults;
+    add_frame_lists(b, s, stages, star);
+    check_frames(b, s);
+    if (b->faults == before)
+        sn_space_settle(s, star_frame(s, star));
+}
+
+bool sn_space_options_curate(const struct sn_space_options *options,
+                             const struct sn_stage_options *stages,
+                             int n_stages)
+{
+    bool hangs =
+        options->multiplier.count > 1 || (options->multiplier.count == 1 &&
+                                          options->multiplier.value[0] != 1000);
+    for (int is = 0; is < n_stages; is++)
+        hangs |= stages[is].width.first > 0;
+    return hangs && options->curate;
 }
 
 /* Rules for blocks of a stage that is not there. */
@@ -531,16 +712,17 @@ sn_status sn_space_from_options(struct sn_space *space,
                                 const struct sn_space_options *options,
                                 const struct sn_stage_options *stages,
                                 int n_stages,
-                                const struct sn_block_options *blocks, int h,
-                                int w, int c, int classes,
+                                const struct sn_block_options *blocks,
+                                const struct sn_space_frame *around,
                                 sn_space_fault_fn *fault, void *ctx)
 {
     SN_CHECK(n_stages <= SN_MAX_STAGES);
-    struct builder b = {.space = options, .fault = fault, .ctx = ctx};
-    struct sn_space made = {.h = h,
-                            .w = w,
-                            .c = c,
-                            .classes = classes,
+    struct builder b = {
+        .space = options, .fault = fault, .ctx = ctx, .lanes = around->lanes};
+    struct sn_space made = {.h = around->h,
+                            .w = around->w,
+                            .c = around->c,
+                            .classes = around->classes,
                             .stem = options->stem,
                             .stem_stride = options->stem_stride,
                             .head = options->head,
@@ -553,6 +735,7 @@ sn_status sn_space_from_options(struct sn_space *space,
                "[stage.2], ...");
     for (int is = 0; is < n_stages; is++)
         add_stage(&b, &made.stage[is], &stages[is], is + 1);
+    add_frames(&b, &made, stages);
     const bool whole = b.faults == 0; /* rules are for what is offered */
     for (int is = 0; is < SN_MAX_STAGES && whole; is++)
         if (is < n_stages)

@@ -4,6 +4,9 @@
 /* Sections [space], [stage.N] and [stage.N.block.M]: what a config offers, and
  * the space it makes.
  *
+ * `curate = yes` steps ranges of widths, and multiplied widths, by the target's
+ * parallelism factor, `no` by 4; a width that is written out stands.
+ *
  * A stage takes each of op, k, k_OP, e and e_OP from [space] unless it sets it;
  * k_OP and e_OP replace k and e for that op.  Starred entries are the
  * baseline's choice, else the IBN, kernel 3, the largest expansion, the largest
@@ -14,8 +17,12 @@
 
 struct sn_space_options {
     int stem, stem_stride;
-    int head; /* 0: absent */
-    int act;  /* sn_act */
+    int head;                         /* 0: absent */
+    int act;                          /* sn_act */
+    struct sn_int_list input;         /* empty: the side of the images */
+    struct sn_int_list multiplier;    /* thousandths */
+    struct sn_int_list output_stride; /* empty: the product of all strides */
+    bool curate;
     struct sn_name_list op;
     struct sn_int_list k, k_of[SN_OP_COUNT]; /* k_of empty: as k */
     struct sn_int_list e, e_of[SN_OP_COUNT]; /* e_of empty: as e */
@@ -27,8 +34,8 @@ struct sn_rule_options {
 };
 
 struct sn_stage_options {
-    int width, stride;
-    struct sn_int_list depth;
+    int stride;
+    struct sn_int_list width, depth;
     struct sn_name_list op;                  /* empty: as in [space] */
     struct sn_int_list k, k_of[SN_OP_COUNT]; /* the same, each for itself */
     struct sn_int_list e, e_of[SN_OP_COUNT];
@@ -48,16 +55,28 @@ extern const struct sn_option_table sn_block_options; /* "stage.*.block.*" */
 typedef void sn_space_fault_fn(void *ctx, const char *section, const char *key,
                                const char *text);
 
-/* The space of a config for images of h x w x c in so many classes; blocks
- * [SN_MAX_STAGES, SN_MAX_DEPTH] are the rules of single blocks.  Every fault is
- * reported to `fault`; SN_ERR_CONFIG when there was one, *space is then
- * untouched. */
+/* What else a space is made of: images of h x w x c in so many classes, and how
+ * many channels the target computes at once (0: not known yet, and ranges of
+ * widths are not looked at). */
+struct sn_space_frame {
+    int h, w, c, classes, lanes;
+};
+
+/* The space of a config; blocks [SN_MAX_STAGES, SN_MAX_DEPTH] are the rules of
+ * single blocks.  Its own fields are those of the baseline's frame.  Every
+ * fault is reported to `fault`; SN_ERR_CONFIG when there was one, *space is
+ * then untouched. */
 sn_status sn_space_from_options(struct sn_space *space,
                                 const struct sn_space_options *options,
                                 const struct sn_stage_options *stages,
                                 int n_stages,
-                                const struct sn_block_options *blocks, int h,
-                                int w, int c, int classes,
+                                const struct sn_block_options *blocks,
+                                const struct sn_space_frame *around,
                                 sn_space_fault_fn *fault, void *ctx);
+
+/* Whether the widths of such a space hang on the target's lanes. */
+bool sn_space_options_curate(const struct sn_space_options *options,
+                             const struct sn_stage_options *stages,
+                             int n_stages);
 
 #endif

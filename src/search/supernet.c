@@ -142,6 +142,7 @@ sn_status sn_supernet_init(struct sn_supernet *sn, const struct sn_space *space,
                            uint64_t seed, struct sn_error *err)
 {
     *sn = (struct sn_supernet){.space = *space};
+    sn_space_settle(&sn->space, sn_space_largest(space));
     sn_decisions_make(&sn->decisions, &sn->space);
     sn_params_init(&sn->params);
     add_all(sn);
@@ -177,13 +178,16 @@ void sn_supernet_release(struct sn_supernet *sn)
 
 void sn_supernet_hungriest(struct sn_arch *arch, const struct sn_space *space)
 {
+    struct sn_frame_dims f;
     sn_arch_baseline(arch, space);
+    sn_frame_dims(&f, space, sn_space_largest(space));
+    sn_arch_settle(arch, &f);
     for (int is = 0; is < space->n_stages; is++) {
         const struct sn_stage_space *s = &space->stage[is];
         arch->stage[is].depth = sn_space_max_depth(space, is);
         for (int ib = 0; ib < arch->stage[is].depth; ib++) {
             const struct sn_block_space *b = &s->block[ib];
-            const int stride = ib == 0 ? s->stride : 1;
+            const int stride = ib == 0 ? f.stride[is] : 1;
             double most = -1;
             for (int i = 0; i < b->n_op; i++) {
                 const struct sn_op_space *of = &b->of[b->op[i]];
@@ -236,15 +240,15 @@ static void add_bn_runs(struct runs *r, struct sn_bn_ids ids, int c)
     add_entry(r, ids.beta, c);
 }
 
-static void add_block_runs(struct runs *r, const struct sn_supernet *sn, int is,
-                           int ib, const struct sn_block *block)
+static void add_block_runs(struct runs *r, const struct sn_supernet *sn,
+                           const struct sn_arch *arch, int is, int ib)
 {
-    const struct sn_op_ids *ids = &sn->block[is][ib][block->op];
     const struct sn_block_shape b =
-        sn_space_block(&sn->space, is, ib, block->op, block->k, block->e);
+        sn_arch_block(arch, is, ib, arch->stage[is].block[ib]);
+    const struct sn_op_ids *ids = &sn->block[is][ib][b.op];
     const int mid = b.e * b.cin, crop = (ids->k - b.k) / 2;
     if (ids->expand >= 0 && b.e > 1) {
-        add_entry(r, ids->expand, mid);
+        add_rows(r, ids->expand, 0, b.cin, mid);
         add_bn_runs(r, ids->bn[0], mid);
     }
     for (int ik = 0; ids->depth >= 0 && ik < b.k; ik++)
@@ -270,17 +274,17 @@ int sn_supernet_runs(const struct sn_supernet *sn, const struct sn_arch *arch,
 {
     struct runs r = {.p = &sn->params, .run = run};
     const struct sn_space *sp = &sn->space;
-    const int last = sp->stage[sp->n_stages - 1].width;
-    add_entry(&r, sn->stem, sp->stem);
-    add_bn_runs(&r, sn->stem_bn, sp->stem);
+    const int last = arch->stage[arch->n_stages - 1].width;
+    add_entry(&r, sn->stem, arch->stem);
+    add_bn_runs(&r, sn->stem_bn, arch->stem);
     for (int is = 0; is < arch->n_stages; is++)
         for (int ib = 0; ib < arch->stage[is].depth; ib++)
-            add_block_runs(&r, sn, is, ib, &arch->stage[is].block[ib]);
+            add_block_runs(&r, sn, arch, is, ib);
     if (sn->head >= 0) {
         add_rows(&r, sn->head, 0, last, sp->head);
         add_bn_runs(&r, sn->head_bn, sp->head);
     }
-    add_entry(&r, sn->linear, sp->classes);
+    add_rows(&r, sn->linear, 0, sn->head >= 0 ? sp->head : last, sp->classes);
     add_entry(&r, sn->bias, sp->classes);
     return r.count;
 }

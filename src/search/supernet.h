@@ -4,7 +4,9 @@
 /* One set of shared weights, and the graphs that run on it.
  *
  * Per block and op the weights are stored at their largest size; an arch's
- * layer is a view of the leading channels and the centre taps (METHOD 1.4).
+ * layer is a view of the leading channels and the centre taps (METHOD 1.4);
+ * widths are those of the space's largest frame, and of a narrower one the
+ * leading channels.
  * A net that stands alone is the supernet of a space that offers just that net
  * (sn_arch_space), so there is one builder for all.
  *
@@ -27,7 +29,7 @@ struct sn_op_ids {
 };
 
 struct sn_supernet {
-    struct sn_space space;
+    struct sn_space space; /* settled on its largest frame */
     struct sn_decisions decisions;
     struct sn_params params;
     int stem, head, linear, bias; /* params; head -1: absent */

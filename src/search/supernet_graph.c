@@ -18,6 +18,7 @@ _Static_assert((int)SN_MAX_CHOICES <= (int)SN_MAX_TERMS &&
 struct builder {
     struct sn_supernet *sn;
     struct sn_graph *g;
+    const struct sn_arch *arch; /* whose extents the layers have */
 };
 
 static struct sn_weight weight(const struct builder *b, int id)
@@ -177,8 +178,7 @@ static struct sn_tensor *add_op(const struct builder *b, int is, int ib,
     op.name = name;
     op.x = x;
     op.ids = &b->sn->block[is][ib][block->op];
-    op.shape =
-        sn_space_block(&b->sn->space, is, ib, block->op, block->k, block->e);
+    op.shape = sn_arch_block(b->arch, is, ib, *block);
     if (op.channels.mid == 0)
         op.channels.mid = op.shape.e * op.shape.cin;
     switch (block->op) {
@@ -192,11 +192,12 @@ static struct sn_tensor *add_op(const struct builder *b, int is, int ib,
 }
 
 struct sn_tensor *sn_supernet_add_op(struct sn_supernet *sn, struct sn_graph *g,
-                                     int is, int ib, struct sn_tensor *x,
+                                     const struct sn_arch *arch, int is, int ib,
+                                     struct sn_tensor *x,
                                      const struct sn_block *block,
                                      const struct sn_channels *channels)
 {
-    const struct builder b = {sn, g};
+    const struct builder b = {sn, g, arch};
     const struct op_layer of = {.channels = *channels};
     return add_op(&b, is, ib, x, block, &of);
 }
@@ -204,16 +205,16 @@ struct sn_tensor *sn_supernet_add_op(struct sn_supernet *sn, struct sn_graph *g,
 static bool residual(const struct builder *b, int is, int ib)
 {
     const struct sn_block_shape shape =
-        sn_space_block(&b->sn->space, is, ib, SN_OP_IBN, 3, 1);
+        sn_arch_block(b->arch, is, ib, (struct sn_block){SN_OP_IBN, 3, 1});
     return sn_block_residual(&shape); /* whatever its op */
 }
 
-struct sn_tensor *sn_supernet_add_residual(struct sn_supernet *sn,
-                                           struct sn_graph *g, int is, int ib,
-                                           struct sn_tensor *x,
+struct sn_tensor *sn_supernet_add_residual(struct sn_graph *g,
+                                           const struct sn_arch *arch, int is,
+                                           int ib, struct sn_tensor *x,
                                            struct sn_tensor *y)
 {
-    const struct builder b = {sn, g};
+    const struct builder b = {NULL, g, arch};
     if (!residual(&b, is, ib))
         return y;
     const struct sn_term terms[2] = {{x, NULL, NULL}, {y, NULL, NULL}};
@@ -226,17 +227,17 @@ struct sn_tensor *sn_supernet_add_residual(struct sn_supernet *sn,
 
 static struct sn_tensor *build_stem(const struct builder *b, int n)
 {
-    const struct sn_space *sp = &b->sn->space;
+    const struct sn_arch *a = b->arch;
     sn_graph_reset(b->g, n);
-    struct sn_tensor *x = sn_graph_input(b->g, sp->h, sp->w, sp->c);
+    struct sn_tensor *x = sn_graph_input(b->g, a->h, a->w, a->c);
     return sn_graph_conv(
         b->g, "stem", x,
-        &(struct sn_conv_spec){.cout = sp->stem,
+        &(struct sn_conv_spec){.cout = a->stem,
                                .k = 3,
-                               .stride = sp->stem_stride,
+                               .stride = a->stem_stride,
                                .weight = weight(b, b->sn->stem),
                                .bn = bn(b, b->sn->stem_bn),
-                               .act = sp->act});
+                               .act = a->act});
 }
 
 static void build_head(const struct builder *b, struct sn_tensor *x,
@@ -290,7 +291,7 @@ void sn_supernet_list(struct sn_supernet *sn, struct sn_graph *g,
                       const struct sn_arch *arch, int n, double smoothing,
                       struct sn_listing *l)
 {
-    const struct builder b = {sn, g};
+    const struct builder b = {sn, g, arch};
     SN_CHECK(l->most || sn_arch_in_space(arch, &sn->space, NULL) == SN_OK);
     struct sn_tensor *x = build_stem(&b, n);
     for (int is = 0; is < arch->n_stages; is++)
@@ -306,7 +307,7 @@ void sn_supernet_list(struct sn_supernet *sn, struct sn_graph *g,
             if ((l->held[is][ib] && t->y->act != SN_ACT_NONE) ||
                 (l->most && offers_conv(sn, is, ib)))
                 t->y = apply_act(&b, is, ib, t->y);
-            x = t->out = sn_supernet_add_residual(sn, g, is, ib, x, t->y);
+            x = t->out = sn_supernet_add_residual(g, arch, is, ib, x, t->y);
         }
     build_head(&b, x, smoothing);
 }
@@ -378,7 +379,10 @@ static struct sn_tensor *build_gated_stage(const struct builder *b, int is,
 void sn_supernet_build_gated(struct sn_supernet *sn, struct sn_graph *g, int n,
                              double smoothing)
 {
-    const struct builder b = {sn, g};
+    struct sn_arch arch;
+    SN_CHECK(sn_space_frames(&sn->space) == 1);
+    sn_arch_baseline(&arch, &sn->space);
+    const struct builder b = {sn, g, &arch};
     struct sn_tensor *x = build_stem(&b, n);
     for (int is = 0; is < sn->space.n_stages; is++)
         x = build_gated_stage(&b, is, x);

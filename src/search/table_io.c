@@ -107,8 +107,8 @@ struct place {
 typedef sn_status visit_fn(void *ctx, const char *prefix,
                            const struct place *at);
 
-static sn_status walk_block(const struct sn_space *space, int is, int ib,
-                            visit_fn *visit, void *ctx)
+static sn_status walk_block(const struct sn_space *space, const char *lead,
+                            int is, int ib, visit_fn *visit, void *ctx)
 {
     const struct sn_block_space *b = &space->stage[is].block[ib];
     struct place at = {.stage = is, .block = ib};
@@ -118,8 +118,8 @@ static sn_status walk_block(const struct sn_space *space, int is, int ib,
         for (at.ik = 0; at.ik < of->n_k; at.ik++)
             for (at.ie = 0; at.ie < of->n_e; at.ie++) {
                 char prefix[PREFIX_TEXT];
-                snprintf(prefix, sizeof prefix, "%d,%d,%s,%d,%d", is + 1,
-                         ib + 1, sn_block_op_name(at.op), of->k[at.ik],
+                snprintf(prefix, sizeof prefix, "%s%d,%d,%s,%d,%d", lead,
+                         is + 1, ib + 1, sn_block_op_name(at.op), of->k[at.ik],
                          of->e[at.ie]);
                 SN_TRY(visit(ctx, prefix, &at));
             }
@@ -127,14 +127,17 @@ static sn_status walk_block(const struct sn_space *space, int is, int ib,
     return SN_OK;
 }
 
-static sn_status walk_table(const struct sn_space *space, visit_fn *visit,
-                            void *ctx)
+/* `lead` stands in front of every row. */
+static sn_status walk_table(const struct sn_space *space, const char *lead,
+                            visit_fn *visit, void *ctx)
 {
-    SN_TRY(visit(ctx, "0,0,fixed,0,0", &(struct place){.fixed = true}));
+    char prefix[PREFIX_TEXT];
+    snprintf(prefix, sizeof prefix, "%s0,0,fixed,0,0", lead);
+    SN_TRY(visit(ctx, prefix, &(struct place){.fixed = true}));
     for (int is = 0; is < space->n_stages; is++) {
         const int blocks = sn_space_max_depth(space, is);
         for (int ib = 0; ib < blocks; ib++)
-            SN_TRY(walk_block(space, is, ib, visit, ctx));
+            SN_TRY(walk_block(space, lead, is, ib, visit, ctx));
     }
     return SN_OK;
 }
@@ -167,8 +170,31 @@ char *sn_cost_table_text(const struct sn_cost_table *t,
 {
     struct table_writer w = {.table = t};
     sn_text_add(&w.out, "%s\n", table_header);
-    const sn_status rc = walk_table(space, write_cost, &w);
+    const sn_status rc = walk_table(space, "", write_cost, &w);
     SN_CHECK(rc == SN_OK); /* what fails is remembered by the text */
+    return sn_text_take(&w.out);
+}
+
+/* What stands in front of the rows of frame i. */
+static const char *frame_lead(char buf[16], int i)
+{
+    snprintf(buf, 16, "%d,", i + 1);
+    return buf;
+}
+
+char *sn_frames_text(const struct sn_frames *f)
+{
+    struct table_writer w = {0};
+    char lead[16];
+    if (f->count == 1)
+        return sn_cost_table_text(&f->item[0].cost, &f->item[0].space);
+    sn_text_add(&w.out, "frame,%s\n", table_header);
+    for (int i = 0; i < f->count; i++) {
+        w.table = &f->item[i].cost;
+        const sn_status rc =
+            walk_table(&f->item[i].space, frame_lead(lead, i), write_cost, &w);
+        SN_CHECK(rc == SN_OK);
+    }
     return sn_text_take(&w.out);
 }
 
@@ -213,12 +239,47 @@ sn_status sn_cost_table_parse(struct sn_cost_table *t,
                        name);
     sn_status rc = read_header(&r.in, table_header);
     if (rc == SN_OK)
-        rc = walk_table(space, read_cost, &r);
+        rc = walk_table(space, "", read_cost, &r);
     if (rc == SN_OK && *r.in.at)
         rc = bad_line(&r.in, "the end of the file");
     if (rc == SN_OK)
         *t = *r.table;
     free(r.table);
+    return rc;
+}
+
+static sn_status read_frames(struct sn_frames *f, struct lines *in)
+{
+    struct table_reader r = {.in = *in};
+    char header[sizeof table_header + 16], lead[16];
+    snprintf(header, sizeof header, "frame,%s", table_header);
+    SN_TRY(read_header(&r.in, header));
+    for (int i = 0; i < f->count; i++) {
+        r.table = &f->item[i].cost;
+        SN_TRY(
+            walk_table(&f->item[i].space, frame_lead(lead, i), read_cost, &r));
+    }
+    return *r.in.at ? bad_line(&r.in, "the end of the file") : SN_OK;
+}
+
+sn_status sn_frames_parse(struct sn_frames *f, const char *text,
+                          const char *name, struct sn_error *err)
+{
+    struct sn_frames found = {.count = f->count};
+    struct lines in = {.name = name, .at = text, .number = 1, .err = err};
+    const size_t bytes = (size_t)f->count * sizeof *f->item;
+    if (f->count == 1)
+        return sn_cost_table_parse(&f->item[0].cost, &f->item[0].space, text,
+                                   name, err);
+    found.item = malloc(bytes);
+    if (!found.item)
+        return sn_fail(err, SN_ERR_MEMORY, "%s: no memory for the cost tables",
+                       name);
+    memcpy(found.item, f->item, bytes);
+    const sn_status rc = read_frames(&found, &in);
+    if (rc == SN_OK)
+        memcpy(f->item, found.item, bytes);
+    sn_frames_release(&found);
     return rc;
 }
 
@@ -228,8 +289,8 @@ sn_status sn_cost_table_parse(struct sn_cost_table *t,
 static void value_prefix(char *buf, size_t size, const struct sn_space *space,
                          const struct sn_decision *d, int i, int epoch)
 {
-    const struct sn_stage_space *s = &space->stage[d->stage];
-    char decision[16], option[16];
+    const struct sn_stage_space *s = &space->stage[d->stage < 0 ? 0 : d->stage];
+    char decision[16], option[SN_THOUSANDTHS_TEXT];
     const char *op = sn_block_op_name(d->op);
     switch (d->kind) {
     case SN_DECIDE_DEPTH:
@@ -251,30 +312,29 @@ static void value_prefix(char *buf, size_t size, const struct sn_space *space,
         snprintf(option, sizeof option, "%d",
                  s->block[d->block].of[d->op].e[i]);
         break;
+    default:
+        snprintf(decision, sizeof decision, "%s", sn_frame_word(d->kind));
+        sn_frame_option(option, space, d, i);
+        break;
     }
     snprintf(buf, size, "%d,%d,%d,%s,%s", epoch, d->stage + 1, d->block + 1,
              decision, option);
 }
 
 char *sn_values_text(const struct sn_space *space, const struct sn_decisions *d,
-                     const struct sn_cost_table *t, int epoch, const double *p,
-                     const double *value)
+                     int epoch, const double *p, const double *value,
+                     const double *slope)
 {
     struct sn_text out = {0};
-    double slope[SN_MAX_OPTIONS];
-    sn_expected_latency(t, space, d, p, slope);
     for (int id = 0; id < d->count; id++) {
         const struct sn_decision *item = &d->item[id];
-        double mean = 0.0;
-        for (int i = 0; i < item->n; i++)
-            mean += p[item->first + i] * slope[item->first + i];
         for (int i = 0; i < item->n; i++) {
             char prefix[PREFIX_TEXT];
             value_prefix(prefix, sizeof prefix, space, item, i, epoch);
             sn_text_add(&out, "%s", prefix);
             add_real(&out, p[item->first + i]);
             add_real(&out, value[item->first + i]);
-            add_real(&out, slope[item->first + i] - mean);
+            add_real(&out, slope[item->first + i]);
             sn_text_add(&out, "\n");
         }
     }

@@ -8,7 +8,7 @@
  * strict: exactly the rows of the space, in its order.  Every fault is
  * SN_ERR_INPUT and names name:line, what was found and what was expected. */
 
-#include "search/derive.h"
+#include "search/frames.h"
 
 /* table.csv:
  *
@@ -25,20 +25,29 @@ sn_status sn_cost_table_parse(struct sn_cost_table *t,
                               const struct sn_space *space, const char *text,
                               const char *name, struct sn_error *err);
 
+/* The tables of all frames, one behind the other; where there are several,
+ * under a header and with rows that begin with the frame's number, from 1. */
+char *sn_frames_text(const struct sn_frames *f);
+
+/* Into frames that are open.  Prices are as before on failure. */
+sn_status sn_frames_parse(struct sn_frames *f, const char *text,
+                          const char *name, struct sn_error *err);
+
 /* First line of values.csv:
  *
  *   epoch,stage,block,decision,option,probability,value,latency_s
  *
- * Epochs count from 1.  decision is depth (block 0), op, k OP or e OP;
- * latency_s what the option adds to the expected latency,
+ * Epochs count from 1.  decision is depth (block 0), op, k OP or e OP, or what
+ * makes the frame: input, multiplier, output_stride (stage 0) and width.
+ * latency_s is what the option adds to the expected latency,
  * E[LAT | option] - E[LAT]. */
 extern const char sn_values_header[];
 
-/* The rows of one epoch, to be appended.  p, value [total].  Caller frees;
- * NULL when memory is short. */
+/* The rows of one epoch, to be appended.  p, value, slope (latency_s) [total].
+ * Caller frees; NULL when memory is short. */
 char *sn_values_text(const struct sn_space *space, const struct sn_decisions *d,
-                     const struct sn_cost_table *t, int epoch, const double *p,
-                     const double *value);
+                     int epoch, const double *p, const double *value,
+                     const double *slope);
 
 /* Values and probabilities of the last epoch of a whole values.csv into value
  * [total] and p [total] (or NULL), which are untouched on failure.  Every epoch

@@ -12,6 +12,7 @@ static struct sn_loss *load(struct sn_graph *graph, struct sn_loader *loader,
 {
     struct sn_tensor *x = sn_graph_first(graph);
     struct sn_loss *loss = sn_graph_last(graph);
+    loader->size = x->h;
     *images = sn_loader_batch(loader, 0, ib, x->y, labels);
     loss->labels = labels;
     return loss;
@@ -79,6 +80,7 @@ void sn_evaluate_infer(struct sn_eval *e, struct sn_infer *net,
     SN_CHECK(net->input.n == loader->batch);
     const int batches = sn_loader_batches(loader);
     *e = (struct sn_eval){0};
+    loader->size = net->input.h;
     for (int ib = 0; ib < batches; ib++) {
         const int got = sn_loader_batch(loader, 0, ib, net->input.y, labels);
         sn_infer_run(net);

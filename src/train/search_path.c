@@ -54,6 +54,8 @@ static sn_status open_mode(struct sn_searcher *s, struct sn_error *err)
                        most);
     sn_path_init(&o->c, &a->net->space, &a->net->decisions, a->cost, a->target,
                  a->seed);
+    if (a->frames)
+        sn_path_frames(&o->c, a->frames);
     o->c.total_updates = s->archs;
     o->c.warmup_updates = s->warmup;
     o->odds_of = -1;
@@ -120,6 +122,31 @@ static sn_status prepare_probed(struct sn_searcher *s,
     return SN_OK;
 }
 
+/* The loss of the same images in another frame, forward alone, less the step's.
+ */
+static sn_status flip(struct sn_searcher *s, const struct sn_search_moment *m,
+                      const struct sn_step_report *r, int *n,
+                      struct sn_error *err)
+{
+    struct own *o = s->own;
+    const struct sn_search_setup *a = &s->setup;
+    struct sn_probe *p = &o->probe[*n];
+    struct sn_step_report there = {.step = r->step};
+    int other[SN_MAX_DECISIONS];
+    struct sn_arch arch;
+    if (!sn_path_flip(&o->c, o->choice, m->counter, p, other))
+        return SN_OK;
+    sn_arch_choose(&arch, &a->net->space, &a->net->decisions, other);
+    sn_supernet_build_arch(a->net, a->graph, &arch, a->recipe.group,
+                           a->recipe.smoothing);
+    SN_TRY(sn_graph_plan(a->graph, true, err));
+    for (int ip = 0; ip < s->weights.passes; ip++)
+        SN_TRY(sn_searcher_forward(s, m->arch, ip, &there, err));
+    p->slope = there.arch_loss - r->arch_loss;
+    ++*n;
+    return SN_OK;
+}
+
 /* Slopes are those of the whole batch: a branch's are added up over the passes,
  * what is read from gradients is that already. */
 static sn_status arch_step(struct sn_searcher *s,
@@ -140,6 +167,7 @@ static sn_status arch_step(struct sn_searcher *s,
     for (int i = 0; i < n; i++)
         o->probe[i].slope = o->slope[i];
     sn_supernet_read_probes(s->setup.net, o->choice, o->probe, n);
+    SN_TRY(flip(s, m, r, &n, err));
     sn_path_update(&o->c, o->probe, n, o->odds.p, m->frozen);
     return SN_OK;
 }
@@ -175,9 +203,7 @@ static void arrays(struct sn_searcher *s, struct sn_search_arrays *out)
 static void values(const struct sn_searcher *s, double *p, double *value)
 {
     const struct own *o = s->own;
-    double mu;
-    sn_budget_tilt(o->c.cost, o->c.space, o->c.d, o->c.state.logit, o->c.target,
-                   p, &mu);
+    sn_path_end(&o->c, p);
     sn_path_values(&o->c, p, value);
 }
 

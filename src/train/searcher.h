@@ -14,7 +14,7 @@
  *
  * A new mode is a file in train/ and a row in sn_search_mode_of(). */
 
-#include "search/derive.h"
+#include "search/frames.h"
 #include "search/search_options.h"
 #include "train/trainer.h"
 
@@ -28,7 +28,8 @@ struct sn_search_setup {
     struct sn_recipe recipe;
     const struct sn_search_options *options;
     const struct sn_cost_table *cost;
-    double target; /* T, seconds; 0: no budget */
+    const struct sn_frames *frames; /* NULL: one, of that cost */
+    double target;                  /* T, seconds; 0: no budget */
     uint64_t seed;
 };
 

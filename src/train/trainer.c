@@ -211,6 +211,7 @@ sn_status sn_trainer_forward(struct sn_trainer *t, struct sn_loader *loader,
 {
     struct sn_loss *loss = sn_graph_last(t->graph);
     const double start = sn_profile_start(t->graph->profile);
+    loader->size = sn_graph_first(t->graph)->h; /* a frame's own */
     const int got = sn_loader_batch(loader, epoch, ib,
                                     sn_graph_first(t->graph)->y, t->labels);
     sn_profile_add(t->graph->profile, SN_PART_IMAGES, start);

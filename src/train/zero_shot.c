@@ -36,6 +36,7 @@ static sn_status pass(struct sn_scorer *s, struct sn_supernet *net, int ib,
                       struct sn_error *err)
 {
     struct sn_loss *loss = sn_graph_last(&s->graph);
+    s->loader->size = sn_graph_first(&s->graph)->h;
     const int got = sn_loader_batch(s->loader, 0, ib,
                                     sn_graph_first(&s->graph)->y, s->labels);
     SN_CHECK(got == s->graph.batch);

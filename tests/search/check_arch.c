@@ -142,8 +142,14 @@ static void hostile_texts_are_refused(void **state)
         {"classes = 10", "classes=10", ":3: found"},
         {"classes = 10\n", "", ":3: found `multiplier = 1`"},
         {"classes = 10\n", "classes = 10\nclasses = 10\n",
-         ":4: found `classes = 10`, expected `multiplier = 1`"},
-        {"multiplier = 1", "multiplier = 0.8", ":4: found `multiplier = 0.8`"},
+         ":4: found `classes = 10`, expected `multiplier = M` with M in "
+         "0.01..4, as in 0.75"},
+        {"multiplier = 1", "multiplier = 0.80", ":4: found `multiplier = 0.80"},
+        {"multiplier = 1", "multiplier = 0.009", ":4: found"},
+        {"multiplier = 1", "multiplier = 4.001", ":4: found"},
+        {"multiplier = 1", "multiplier = 1.0", ":4: found"},
+        {"multiplier = 1", "multiplier = .5", ":4: found"},
+        {"multiplier = 1", "multiplier = 0.12345678901234567890", ":4: found"},
         {"stride = 2", "stride = 4",
          "x.txt:5: found `output_stride = 4`, expected 2, the product of all "
          "strides"},

@@ -33,17 +33,6 @@ struct config {
     struct sn_block_options block[SN_MAX_STAGES * SN_MAX_DEPTH];
 };
 
-static void defaults(struct config *c)
-{
-    sn_option_defaults(&sn_space_options, &c->space);
-    for (int i = 0; i < SN_MAX_STAGES; i++) {
-        sn_option_defaults(&sn_stage_options, &c->stage[i]);
-        c->stage[i].width = 16;
-    }
-    for (int i = 0; i < SN_MAX_STAGES * SN_MAX_DEPTH; i++)
-        sn_option_defaults(&sn_block_options, &c->block[i]);
-}
-
 static void set(const struct sn_option_table *table, void *base,
                 const char *key, const char *value)
 {
@@ -51,6 +40,17 @@ static void set(const struct sn_option_table *table, void *base,
     const struct sn_option *o = sn_option_find(table, key);
     assert_non_null(o);
     check_ok(sn_option_parse(o, base, value, NULL, &err), &err);
+}
+
+static void defaults(struct config *c)
+{
+    sn_option_defaults(&sn_space_options, &c->space);
+    for (int i = 0; i < SN_MAX_STAGES; i++) {
+        sn_option_defaults(&sn_stage_options, &c->stage[i]);
+        set(&sn_stage_options, &c->stage[i], "width", "16");
+    }
+    for (int i = 0; i < SN_MAX_STAGES * SN_MAX_DEPTH; i++)
+        sn_option_defaults(&sn_block_options, &c->block[i]);
 }
 
 static void set_space(struct config *c, const char *key, const char *value)
@@ -69,7 +69,8 @@ static sn_status build(struct sn_space *space, const struct config *c,
 {
     *f = (struct faults){{0}, 0};
     return sn_space_from_options(space, &c->space, c->stage, stages, c->block,
-                                 32, 24, 3, 10, collect, f);
+                                 &(struct sn_space_frame){32, 24, 3, 10, 16},
+                                 collect, f);
 }
 
 /* The space of the shipped configs. */
@@ -199,8 +200,9 @@ static void every_fault_is_told_where_it_stands(void **state)
 
     defaults(&c);
     f = (struct faults){{0}, 0};
+    const struct sn_space_frame around = {5000, 32, 3, 1, 16};
     assert_int_equal(sn_space_from_options(&s, &c.space, c.stage, 0, c.block,
-                                           5000, 32, 3, 1, collect, &f),
+                                           &around, collect, &f),
                      SN_ERR_CONFIG);
     assert_string_equal(
         f.text, "data.set: the images are 5000x32x3; expected sides 1 to 4096 "
@@ -488,6 +490,100 @@ static void rows_have_ranges(void **state)
     fails_to_parse(&sn_search_options, &search, "arch_split", "0", "0.9");
 }
 
+/* ---- frames ---- */
+
+static void frames_of_lists(void **state)
+{
+    (void)state;
+    static struct config c;
+    static struct sn_space s;
+    struct faults f;
+    struct sn_decisions d;
+    struct sn_frame_dims dims;
+    defaults(&c);
+    set_space(&c, "input", "24, 16");
+    set_space(&c, "multiplier", "0.8, 1*, 1.5");
+    set_space(&c, "output_stride", "2*, 4");
+    set_stage(&c, 1, "width", "24");
+    set_stage(&c, 2, "width", "20..50, 24");
+    set_stage(&c, 2, "stride", "2");
+    set_stage(&c, 3, "stride", "2");
+    assert_int_equal(build(&s, &c, 3, &f), SN_OK);
+    assert_int_equal(sn_space_frames(&s), 2 * 3 * 2 * 3);
+    /* the stars, else the largest: what the baseline is */
+    assert_int_equal(s.h, 24);
+    assert_int_equal(s.multiplier, 0);
+    assert_int_equal(s.stage[1].width, 48);
+    assert_int_equal(s.stage[1].stride, 2);
+    assert_int_equal(s.stage[2].stride, 1);
+    sn_decisions_make(&d, &s);
+    assert_int_equal(d.count - d.frame, 4);
+    int choice[SN_MAX_DECISIONS] = {0}, back[SN_MAX_DECISIONS] = {0};
+    choice[d.frame] = 0;     /* input 16 */
+    choice[d.frame + 1] = 0; /* 0.8 */
+    choice[d.frame + 2] = 1; /* 4 */
+    choice[d.frame + 3] = 0; /* 24: it stands in the list */
+    const int frame = sn_frame_of(&s, &d, choice);
+    sn_frame_choose(&s, &d, frame, back);
+    check_same(back, choice, (size_t)d.count * sizeof *back, "a choice");
+    sn_frame_dims(&dims, &s, frame);
+    assert_int_equal(dims.h, 16);
+    assert_int_equal(dims.multiplier, 800);
+    assert_int_equal(dims.stem, 16);     /* 12.8 / 16 rounds to 1 */
+    assert_int_equal(dims.width[0], 16); /* 19.2 / 16 rounds to 1 */
+    assert_int_equal(dims.width[1], 16);
+    assert_int_equal(dims.stride[2], 2);
+    sn_frame_dims(&dims, &s, sn_space_largest(&s));
+    assert_int_equal(dims.h, 24);
+    assert_int_equal(dims.width[0], 32); /* 36 / 16 rounds to 2 */
+    assert_int_equal(dims.width[1], 80);
+    assert_int_equal(dims.stride[2], 1);
+    set_space(&c, "curate", "no");
+    set_stage(&c, 2, "width", "20..28");
+    assert_int_equal(build(&s, &c, 3, &f), SN_OK);
+    assert_int_equal(s.frame.n_width[1], 3); /* 20, 24, 28 */
+    sn_frame_dims(&dims, &s, 0);
+    assert_int_equal(dims.stem, 12);
+    assert_int_equal(dims.width[0], 20);
+}
+
+static void faults_of_frames(void **state)
+{
+    (void)state;
+    static struct config c;
+    static struct sn_space s;
+    struct faults f;
+    defaults(&c);
+    set_space(&c, "input", "40");
+    set_space(&c, "stem_stride", "2");
+    set_space(&c, "output_stride", "1, 4");
+    set_space(&c, "multiplier", "0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9");
+    set_stage(&c, 1, "width", "17..31");
+    assert_int_equal(build(&s, &c, 1, &f), SN_ERR_CONFIG);
+    assert_string_equal(
+        f.text,
+        "space.multiplier: 9 are offered; expected at most 8\n"
+        "stage.1.width: no multiple of 16 lies in 17..31\n"
+        "space.input: input 40 is more than the 32 pixels of the images; "
+        "expected [data] size = 40\n"
+        "space.output_stride: output stride 1 is less than the stem's 2\n");
+    defaults(&c);
+    for (int i = 1; i <= 4; i++)
+        set_stage(&c, i, "width", "16, 32, 48, 64");
+    assert_int_equal(build(&s, &c, 4, &f), SN_ERR_CONFIG);
+    assert_string_equal(
+        f.text, "space: input, multiplier, output_stride and widths make more "
+                "than 128 frames; expected fewer\n");
+    fails_to_parse(&sn_space_options, &c.space, "multiplier", "0.0001",
+                   "'0.0001' is not a number of at most three decimals");
+    fails_to_parse(&sn_space_options, &c.space, "multiplier", "5",
+                   "5 is out of range; expected numbers, 0.01 to 4");
+    fails_to_parse(&sn_stage_options, &c.stage[0], "width", "16..32, 40..48",
+                   "the list has two ranges");
+    fails_to_parse(&sn_stage_options, &c.stage[0], "width", "16..32*",
+                   "takes no star");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +593,8 @@ int main(void)
         cmocka_unit_test(faults_of_rules_and_kernels),
         cmocka_unit_test(single_combinations_are_barred),
         cmocka_unit_test(convolutions_are_offered),
+        cmocka_unit_test(frames_of_lists),
+        cmocka_unit_test(faults_of_frames),
         cmocka_unit_test(every_fault_is_told_where_it_stands),
         cmocka_unit_test(rows_have_ranges),
     };

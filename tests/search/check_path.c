@@ -181,6 +181,46 @@ static void questions_are_proper(void **state)
     }
 }
 
+/* What rules bar together is neither drawn nor asked about; what is left is
+ * drawn as its odds are. */
+static void nothing_barred_is_drawn(void **state)
+{
+    (void)state;
+    int barred = 0;
+    for (uint32_t i = 0; i < 40; i++) {
+        struct lab *lab = lab_make(470 + i, 3);
+        struct sn_arch arch;
+        struct sn_error err;
+        for (int is = 0; is < lab->space.n_stages; is++)
+            for (int ib = 0; ib < sn_space_max_depth(&lab->space, is); ib++)
+                for (int op = 0; op < SN_OP_COUNT; op++) {
+                    struct sn_op_space *of =
+                        &lab->space.stage[is].block[ib].of[op];
+                    if (of->n_k > 1 && of->n_e > 1) {
+                        of->barred[1] = 1U << 1; /* the largest together */
+                        barred++;
+                    }
+                }
+        lab_start(lab, 0.0, i);
+        sn_path_odds(&lab->c, 0.5, 0.5, &lab->odds);
+        for (uint32_t draw = 0; draw < 50; draw++) {
+            sn_path_draw(&lab->c, &lab->odds, draw, true, lab->choice);
+            sn_arch_choose(&arch, &lab->space, &lab->d, lab->choice);
+            check_ok(sn_arch_in_space(&arch, &lab->space, &err), &err);
+            const int n = sn_path_ask(&lab->c, lab->choice, draw, lab->probe);
+            for (int j = 0; j < n; j++) {
+                const int id = lab->probe[j].decision;
+                lab->choice[id] = lab->probe[j].to;
+                sn_arch_choose(&arch, &lab->space, &lab->d, lab->choice);
+                check_ok(sn_arch_in_space(&arch, &lab->space, &err), &err);
+                lab->choice[id] = lab->probe[j].from;
+            }
+        }
+        free(lab);
+    }
+    assert_true(barred > 10);
+}
+
 /* ---- the table ---- */
 
 /* The first decision of a kind that has so many options; -1: none. */
@@ -401,6 +441,7 @@ int main(void)
         cmocka_unit_test(draws_follow_the_odds),
         cmocka_unit_test(large_nets_keep_a_bound),
         cmocka_unit_test(questions_are_proper),
+        cmocka_unit_test(nothing_barred_is_drawn),
         cmocka_unit_test(values_by_the_trapezoid_rule),
         cmocka_unit_test(logits_have_a_scale_of_their_own),
         cmocka_unit_test(planted_optimum_is_found),

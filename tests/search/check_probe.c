@@ -28,6 +28,7 @@ static void rig_open(struct dice *dice)
 {
     struct sn_space space;
     random_space(dice, &space, 3, 3);
+    random_frames(dice, &space);
     check_ok(sn_supernet_init(&r.net, &space, check_seed(), &err), &err);
     check_ok(sn_graph_init(&r.g, &r.k, THREADS, &err), &err);
 }
@@ -49,7 +50,7 @@ static void draw(struct dice *dice)
         for (int way = -1; way <= 1; way += 2) {
             const struct sn_decision *x = &d->item[id];
             const int to = r.choice[id] + way;
-            if (to < 0 || to >= x->n ||
+            if (sn_decides_frame(x) || to < 0 || to >= x->n ||
                 !sn_decision_met(&r.net.space, d, r.choice, id))
                 continue;
             if (x->kind != SN_DECIDE_DEPTH &&
@@ -113,6 +114,30 @@ static void no_step_takes_memory(void **state)
         rig_close();
     }
     printf("the plan is at least %.3f times what a step takes\n", tightest);
+}
+
+/* A rule may bar the largest kernel with the largest expansion. */
+static void barred_spaces_are_planned(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 10; i++) {
+        struct dice dice = dice_make(650 + i);
+        rig_open(&dice);
+        struct sn_space *sp = &r.net.space;
+        for (int is = 0; is < sp->n_stages; is++)
+            for (int ib = 0; ib < sn_space_max_depth(sp, is); ib++)
+                for (int op = 0; op < SN_OP_COUNT; op++) {
+                    struct sn_op_space *of = &sp->stage[is].block[ib].of[op];
+                    for (int ik = 1; ik < of->n_k && of->n_e > 1; ik++)
+                        of->barred[ik] = 1U << (of->n_e - 1);
+                }
+        struct sn_arch arch;
+        sn_supernet_hungriest(&arch, sp);
+        check_ok(sn_arch_in_space(&arch, sp, &err), &err);
+        sn_supernet_build_most(&r.net, &r.g, 2, 0.1);
+        assert_true(sn_graph_bytes(&r.g, true) > 0);
+        rig_close();
+    }
 }
 
 /* Slopes, loss and gradients are the same bits at any number of threads. */
@@ -200,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_step_takes_memory),
+        cmocka_unit_test(barred_spaces_are_planned),
         cmocka_unit_test(threads_agree),
         cmocka_unit_test(runs_are_what_a_subnet_reads),
     };

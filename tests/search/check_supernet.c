@@ -58,6 +58,18 @@ static struct sn_space make_space(bool kernels)
     set_stage(&sp.stage[0], 10, 1, 1, 2, kernels);
     set_stage(&sp.stage[1], 19, 2, 1, 3, kernels);
     set_stage(&sp.stage[2], 24, 2, 2, 3, kernels);
+    if (kernels)
+        sp.frame = (struct sn_frame_space){.n_input = 2,
+                                           .input = {12, 15},
+                                           .n_multiplier = 2,
+                                           .multiplier = {600, 1000},
+                                           .n_output_stride = 2,
+                                           .output_stride = {2, 4},
+                                           .n_width = {1, 2, 1},
+                                           .width = {{10}, {11, 19}, {24}},
+                                           .stem = 10,
+                                           .stride = {1, 2, 2},
+                                           .step = 1};
     return sp;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "random_space.h"
+#include "search/budget.h"
 
 struct run {
     struct sn_space space;
@@ -52,7 +53,9 @@ static char *epoch_text(const struct run *run, struct dice *dice, int epoch,
             p[run->d.item[id].first + i] = 1.0 / run->d.item[id].n;
     for (int io = 0; io < run->d.total; io++)
         value[io] = dice_normal(dice);
-    return sn_values_text(&run->space, &run->d, &run->table, epoch, p, value);
+    double slope[SN_MAX_OPTIONS];
+    sn_budget_slopes(&run->table, &run->space, &run->d, p, slope);
+    return sn_values_text(&run->space, &run->d, epoch, p, value, slope);
 }
 
 static void values_round_trip(void **state)
@@ -131,14 +134,16 @@ static void files_look_as_documented(void **state)
     free(text);
     const double p[] = {1, 0.5, 0.5, 1, 0.5, 0.5, 1, 1};
     const double value[] = {0, 0.125, -0.125, 0, -1, 1, 0, 0};
-    text = sn_values_text(&run->space, &run->d, &run->table, 1, p, value);
+    double slope[SN_MAX_OPTIONS];
+    sn_budget_slopes(&run->table, &run->space, &run->d, p, slope);
+    text = sn_values_text(&run->space, &run->d, 1, p, value, slope);
     assert_string_equal(text, small_values + strlen(sn_values_header));
     free(text);
     check_fail_allocation(0);
     assert_null(sn_cost_table_text(&run->table, &run->space));
     assert_true(check_allocation_failed());
     check_fail_allocation(0);
-    assert_null(sn_values_text(&run->space, &run->d, &run->table, 1, p, value));
+    assert_null(sn_values_text(&run->space, &run->d, 1, p, value, slope));
     assert_true(check_allocation_failed());
     free(run);
 }

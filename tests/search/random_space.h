@@ -91,6 +91,28 @@ static inline void random_space(struct dice *d, struct sn_space *space,
     }
 }
 
+/* Lists to make frames of. */
+static inline void random_frames(struct dice *d, struct sn_space *space)
+{
+    struct sn_frame_space *f = &space->frame;
+    const int side = dice_roll(d, 5, 20);
+    *f = (struct sn_frame_space){.n_input = dice_roll(d, 0, 2),
+                                 .input = {side, side + 3},
+                                 .n_multiplier = dice_roll(d, 0, 2),
+                                 .multiplier = {700, 1000},
+                                 .n_output_stride = dice_roll(d, 0, 2),
+                                 .output_stride = {2, 4},
+                                 .stem = space->stem,
+                                 .step = 1};
+    for (int is = 0; is < space->n_stages; is++) {
+        f->n_width[is] = dice_roll(d, 1, 2);
+        f->width[is][0] = dice_roll(d, 2, 8);
+        f->width[is][1] = f->width[is][0] + 5;
+        f->stride[is] = space->stage[is].stride;
+    }
+    sn_space_settle(space, 0);
+}
+
 /* Steps `choice` to the space's next net in the order of options listed, with
  * 0 for every decision the net does not meet; false after the last. */
 static inline bool next_net(const struct sn_space *space,
