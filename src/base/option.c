@@ -110,6 +110,7 @@ static sn_status parse_real(const struct sn_option *o, const char *text,
 static sn_status parse_count(const struct sn_option *o, const char *text,
                              int *value, struct sn_error *err)
 {
+    SN_CHECK(o->word);
     if (strcmp(text, o->word) == 0) {
         *value = 0;
         return SN_OK;

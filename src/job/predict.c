@@ -55,6 +55,9 @@ static sn_status run_pass(struct prediction *p, int first, int n,
     for (int i = 0; i < n; i++)
         path[i] = sn_pictures_path(list, first + i);
     SN_TRY(sn_picture_files_load(x->y, path, n, &in, p->why, err));
+    for (int i = 0; i < n; i++)
+        if (p->why[i].code == SN_ERR_MEMORY) /* no fault of the picture's */
+            return sn_fail(err, SN_ERR_MEMORY, "%s", p->why[i].text);
     sn_runner_pass(&p->runner);
     for (int i = 0; i < n; i++) {
         const bool bad = p->why[i].code != SN_OK;

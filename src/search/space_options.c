@@ -661,7 +661,7 @@ static int star_frame(const struct sn_space *s, const int *star)
 static void add_frames(struct builder *b, struct sn_space *s,
                        const struct sn_stage_options *stages)
 {
-    int star[3 + SN_MAX_STAGES];
+    int star[3 + SN_MAX_STAGES] = {0};
     const int before = b->faults;
     add_frame_lists(b, s, stages, star);
     check_frames(b, s);
