@@ -131,9 +131,12 @@ static void slabs(void **state)
 {
     (void)state;
     needs_machine();
-    struct shape s = {
-        .rows = 1, .m = 40, .n = 24, .segs = 1, .len = 3 * SLAB + 16,
-        .turned = true};
+    struct shape s = {.rows = 1,
+                      .m = 40,
+                      .n = 24,
+                      .segs = 1,
+                      .len = 3 * SLAB + 16,
+                      .turned = true};
     compare(&s);
     s.segs = 37;
     s.len = 28;
@@ -172,7 +175,8 @@ static void left_over(void **state)
     (void)state;
     needs_machine();
     left_to_vectors = 0;
-    struct shape s = {1, 20, 20, 1, 17, false, SN_REAL, true};
+    struct shape s = {
+        .rows = 1, .m = 20, .n = 20, .segs = 1, .len = 17, .add = true};
     compare(&s);
     assert_int_equal(left_to_vectors, 1);
     s.len = 0;
